@@ -16,3 +16,43 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.fail(f"no real data in {folder}; set LANDWEAVE_REAL_DATA")
     return folder
+
+
+# What the tests left out by a mark need, and the command that gets it.
+NEEDS = {
+    "real": "the real data: LANDWEAVE_REAL_DATA=FOLDER .venv/bin/python -m pytest -m real",
+    "spark": "Java 17: apt-get install openjdk-17-jre-headless && .venv/bin/python -m pytest -m spark",
+    "browser": "Chromium: apt-get install chromium && .venv/bin/python -m pytest -m browser",
+    "postgres": "PostgreSQL with PostGIS: bash .ci/run gets it by apt, or .venv/bin/python -m pytest -m postgres",
+    "gpu": "a CUDA device: .venv/bin/python -m pytest -m gpu",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-must-run", action="store_true", help="fail when a test is skipped")
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in NEEDS:
+            if item.get_closest_marker(mark):
+                item.config.stash.setdefault(NOT_RUN, {}).setdefault(mark, []).append(item.nodeid)
+
+
+NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the tests that were not run and say how to get what they need."""
+    for mark, names in config.stash.get(NOT_RUN, {}).items():
+        terminalreporter.section(f"{len(names)} not run, marked {mark}")
+        for name in names:
+            terminalreporter.line(name)
+        terminalreporter.line(f"they need {NEEDS[mark]}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With --all-must-run a skipped test is a failed run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--all-must-run") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
