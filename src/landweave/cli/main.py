@@ -1,0 +1,146 @@
+"""The command line: one verb a file, in the order of the pipeline; errors in three parts, exit codes 0, 1, 2, 3."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import sys
+from types import TracebackType
+from typing import Annotated, TextIO
+
+import typer
+
+from landweave.errors import LandweaveError
+
+VERBS = {
+    "simulate": "Scenes",
+    "catalog": "Scenes",
+    "patch": "Training",
+    "train": "Training",
+    "map": "Maps",
+    "evaluate": "Maps",
+    "report": "Maps",
+    "demo": "All of it",
+}
+_INTERRUPTED = 130
+
+_EPILOG = """\
+[bold]From scenes to a map:[/bold]
+
+landweave catalog scenes/ -o catalog.parquet\n
+landweave patch --scenes catalog.parquet --labels truth.tif --legend corine-44 -o archive/\n
+landweave train recipe.toml -o run/\n
+landweave map --card run/card --scenes catalog.parquet -o map/\n
+landweave evaluate --map map/map.tif --truth truth.tif -o evaluation/
+
+[bold]Nothing at hand?[/bold]  landweave demo -o demo/
+
+Every verb has an example: landweave VERB --help. Exit codes: 0 done, 1 refused or failed, 2 wrong usage,
+3 done but for tasks set aside, 130 stopped with Ctrl-C.
+"""
+
+app = typer.Typer(
+    help="Weaves satellite scenes into land-cover maps, from a laptop to a cluster.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever sys.stderr is at that moment, so that lines stand above a drawn bar, not in it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from landweave.provenance import version
+
+        typer.echo(f"landweave {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and everything that is logged.")] = False,
+) -> None:
+    """Read the options that stand before the verb."""
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        handlers=[_Stderr(sys.stderr)],
+        force=True,
+    )
+    for chatty in ("rasterio", "matplotlib", "fsspec", "urllib3", "h5py", "PIL"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def register() -> None:
+    """Add every verb, in pipeline order."""
+    for verb, panel in VERBS.items():
+        if importlib.util.find_spec(f"landweave.cli.{verb}"):
+            function = getattr(importlib.import_module(f"landweave.cli.{verb}"), verb)
+            app.command(verb, rich_help_panel=panel, no_args_is_help=verb != "demo")(function)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run `arguments` (without the program's name) and give the exit code; mistakes of the user are said on stderr."""
+    debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"]
+    try:
+        app(["--debug", *words] if debug else words, prog_name="landweave")
+    except LandweaveError as error:
+        if debug:
+            raise
+        say(error)
+        return 1
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        if code == _INTERRUPTED:
+            typer.echo("\nstopped; run the same command again to go on: what is done is kept", err=True)
+        return code
+    finally:
+        if not debug:
+            sys.excepthook = unforeseen
+    return 0
+
+
+def say(error: LandweaveError) -> None:
+    """Print the three parts of `error` on stderr."""
+    for name, text in (("given", error.given), ("expected", error.expected), ("to do", error.do)):
+        shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
+        typer.echo(typer.style(f"{name:>9}: ", bold=True) + shown.replace("\n", "\n           "), err=True)
+
+
+def unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say in three parts what nobody foresaw: a full disk, too little memory, or a mistake in landweave."""
+    place = trace
+    while place and place.tb_next:
+        place = place.tb_next
+    where = f" in {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+    mine = not isinstance(error, OSError | MemoryError)
+    say(
+        LandweaveError(
+            f"{kind.__name__}: {error}{where}",
+            "no such error: this is a mistake in landweave" if mine else "a machine that grants what was asked of it",
+            "run it again with --debug and report what it prints" if mine else "free what is short and run it again",
+        )
+    )
+
+
+register()
