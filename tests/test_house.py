@@ -196,7 +196,7 @@ def test_tests_are_at_least_as_long_as_code() -> None:
 
 def test_the_walkers_see_what_they_should() -> None:
     tree = ast.parse(
-        "def f():\n    '''Doc.'''\n    import rasterio.io\n    from os import environ\n    torch.distributed.barrier()\n"
+        "def f():\n    'Doc.'\n    import rasterio.io\n    from os import environ\n    torch.distributed.barrier()\n"
     )
     assert {"rasterio.io", "os.environ"} <= set(imported(tree))
     assert "torch.distributed" in set(attributes(tree))

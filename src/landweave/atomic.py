@@ -57,7 +57,7 @@ def refused(path: Path, error: OSError | UnicodeEncodeError) -> OutputError | No
     if isinstance(error, UnicodeEncodeError):
         return OutputError(f"the path {shown}", "a path in UTF-8", "rename the folder or choose another output")
     match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
             return OutputError(f"no space left while writing {shown}", "free space on that disk", _FREE)
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return OutputError(f"{shown} cannot be written: {error.strerror}", "a writable folder", _WRITABLE)
@@ -137,7 +137,9 @@ def _replace(temporary: Path, path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    # A path that cannot exist, or is gone, is as good as removed: the error that led here is the one to show.
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -230,7 +230,7 @@ def _sensor(name: str, table: SensorTable) -> Sensor:
         for band in table.bands
     )
     made = Sensor(name, table.title, table.source, bands, table.rgb, table.nodata, table.baseline_offsets)
-    made.select(table.rgb)
     if len(set(made.band_names)) != len(bands):
         raise SensorError(f"{name} with bands {made.band_names}", "each band once", "rename or remove the double one")
+    made.select(table.rgb)
     return made
