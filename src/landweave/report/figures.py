@@ -78,7 +78,7 @@ def _svg(figure: Figure, label: str) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     whole = text.getvalue()
-    body = whole[whole.index("<svg") :]
+    body = re.sub(r"\s*<metadata>.*?</metadata>", "", whole[whole.index("<svg") :], flags=re.DOTALL)
     for color, name in _NAMES.items():
         body = body.replace(color, f"var({name})")
     # Widths follow the page; an id may stand only once in a page, and every figure has an axes_1.

@@ -10,7 +10,7 @@ import numpy as np
 
 from landweave.report.material import Estimate, Judgement
 
-NONE = "–"  # noqa: RUF001
+NONE = "\N{EN DASH}"
 _MINUTE_S, _HOUR_S = 60, 3600
 
 

@@ -1,0 +1,112 @@
+"""The page: it stands alone, escapes what it shows, and can be read by machines that read aloud."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from landweave.report import page
+from landweave.report.material import Material
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Collects elements and checks that every tag that opens also closes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def read(text: str) -> Reader:
+    reader = Reader()
+    reader.feed(text)
+    assert reader.open == []
+    return reader
+
+
+def test_the_page_stands_alone(material: Material, tmp_path: Path) -> None:
+    reader = read(page.render(material, tmp_path))
+    for tag, attributes in reader.elements:
+        for name in ("src", "srcset", "xlink:href", "action"):
+            address = attributes.get(name)
+            assert address is None or address.startswith(("data:", "#")), (tag, address)
+        assert "://" not in str(attributes.get("href", ""))
+        assert tag not in {"script", "iframe", "object"}
+
+
+def test_every_picture_has_words(material: Material, tmp_path: Path) -> None:
+    reader = read(page.render(material, tmp_path))
+    pictures = [attributes for tag, attributes in reader.elements if tag == "img"]
+    assert [picture["alt"] for picture in pictures] == ["A map with <b>eight</b> classes"] * 2
+    drawings = [attributes for tag, attributes in reader.elements if tag == "svg"]
+    assert drawings
+    assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in drawings)
+
+
+def test_ids_stand_once_and_links_inside_the_page_lead_somewhere(material: Material, tmp_path: Path) -> None:
+    reader = read(page.render(material, tmp_path))
+    ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    inside = [str(a["href"])[1:] for tag, a in reader.elements if tag == "a" and str(a["href"]).startswith("#")]
+    assert inside == ["map", "accuracy", "training", "throughput", "configuration", "files"]
+    assert set(inside) <= set(ids)
+
+
+def test_what_is_shown_is_escaped(material: Material, tmp_path: Path) -> None:
+    text = page.render(material, tmp_path)
+    assert "<somewhere>" not in text
+    assert "<script" not in text
+    assert "A map of &lt;somewhere&gt;" in text
+
+
+def test_what_could_not_be_read_is_said(material: Material, tmp_path: Path) -> None:
+    assert "run/log.jsonl: truncated" in page.render(material, tmp_path)
+
+
+def test_an_empty_material_is_a_page_too(tmp_path: Path) -> None:
+    text = page.render(Material("Nothing"), tmp_path)
+    read(text)
+    assert "What landweave found" in text
+
+
+def test_the_headline_says_what_a_reader_wants_first(material: Material) -> None:
+    facts = {fact.name: (fact.text, fact.small) for fact in page.headline(material)}
+    assert facts["Overall accuracy"] == ("93.0 %", "95 % interval 92.0\u201394.0 %")
+    assert facts["Speed"] == ("1.2 Mpx/s", "120 km²/s")
+
+
+def test_write_gives_the_same_bytes_each_time(material: Material, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    page.write(material, path)
+    first = path.read_bytes()
+    page.write(material, path)
+    assert path.read_bytes() == first
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("file", "address"),
+    [("map/map one.tif", "map/map%20one.tif"), ("../run/a#b.json", "../run/a%23b.json"), ("ü.tif", "%C3%BC.tif")],
+)
+def test_links_are_relative(file: str, address: str) -> None:
+    assert page.link(Path("/data/demo") / file, Path("/data/demo")) == address
+
+
+def test_links_to_names_that_are_not_utf8() -> None:
+    assert page.link(Path("/d/b\udcff.tif"), Path("/d")) == "b%FF.tif"
