@@ -1,0 +1,308 @@
+"""A card: the weights of a fitted model and everything one must know to use them. One writer, one reader."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from landweave.atomic import aside
+from landweave.config import Config
+from landweave.errors import CardError, LandweaveError
+from landweave.legend import LandClass, Legend
+from landweave.models.sight import Sight
+from landweave.models.table import build
+from landweave.provenance import fingerprint, versions
+from landweave.sensors import Unit
+
+FORMAT = 1
+CLASSICAL = ("forest", "linear")
+"""Names of models whose arrays classical/store.py understands; all others are networks of models/table.py."""
+_TEXT, _WEIGHTS = "card.json", "weights.safetensors"
+_AGAIN = "copy the whole card folder again, or train again"
+Task = Literal["pixels", "patches", "multilabel"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What one must know to use a set of weights.
+
+    Attributes:
+        network: Name in models/table.py, or "forest" or "linear".
+        arguments: What the network was built with, beside its bands and classes.
+        sensor: Name of the sensor that it was fitted on.
+        bands: The bands that it takes, in order.
+        pixel_size_m: Pixel size that it was fitted on.
+        unit: Unit of the values that it takes.
+        mean: Mean of every band in the training part, for models.normalise.
+        std: Standard deviation of every band in the training part.
+        legend: Classes of its output, in order.
+        task: Labels of pixels, one label a patch, or several labels a patch.
+        sight: How far it sees.
+        training: Summary of the training, for people: numbers and texts.
+        weights_sha256: SHA-256 of the weights' file; the writer fills it in.
+    """
+
+    network: str
+    arguments: Mapping[str, Any]
+    sensor: str
+    bands: tuple[str, ...]
+    pixel_size_m: float
+    unit: Unit
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    legend: Legend
+    task: Task
+    sight: Sight
+    training: Mapping[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that the card says, weights included: two cards with one identity predict the same."""
+        return fingerprint(_values(self))
+
+    @property
+    def is_classical(self) -> bool:
+        """True where classical/store.py rebuilds it, False where models/table.py does."""
+        return self.network in CLASSICAL
+
+
+class _SightTable(Config):
+    stride: int
+    reach_px: int | None
+
+
+class _ClassTable(Config):
+    id: int
+    name: str
+    color: str
+
+
+class _LegendTable(Config):
+    name: str
+    source: str
+    classes: tuple[_ClassTable, ...]
+
+
+class CardTable(Config):
+    """A card as it stands in card.json."""
+
+    format: Literal[1]
+    """Version of this format."""
+    network: str
+    """Name of the network, or forest or linear."""
+    arguments: dict[str, Any]
+    """What the network was built with, beside its bands and classes."""
+    sensor: str
+    """Name of the sensor that it was fitted on."""
+    bands: tuple[str, ...]
+    """The bands that it takes, in order."""
+    pixel_size_m: float
+    """Pixel size that it was fitted on."""
+    unit: Unit
+    """Unit of the values that it takes."""
+    mean: tuple[float, ...]
+    """Mean of every band in the training part."""
+    std: tuple[float, ...]
+    """Standard deviation of every band in the training part."""
+    legend: _LegendTable
+    """Classes of its output, in order."""
+    task: Task
+    """pixels, patches (one label each) or multilabel (several labels a patch)."""
+    sight: _SightTable
+    """Stride and reach in pixels; reach null where it is not finite."""
+    training: dict[str, Any]
+    """Summary of the training."""
+    weights_sha256: str
+    """SHA-256 of weights.safetensors."""
+    identity: str
+    """SHA-256 of everything above but the format, so that a changed card is noticed."""
+    versions: dict[str, str]
+    """Versions of landweave and its libraries that wrote the card."""
+
+
+def save_card(folder: Path, card: Card, model: nn.Module | Mapping[str, np.ndarray]) -> Card:
+    """Write a card as a folder with card.json and weights.safetensors, aside and renamed.
+
+    Args:
+        folder: Where; an older card there is replaced as a whole.
+        card: What to write; its `weights_sha256` is not looked at.
+        model: A network, or the arrays of a classical model.
+
+    Returns:
+        The card with its `weights_sha256`. Equal cards and weights give equal bytes.
+    """
+    weights = safetensors.numpy.save(_arrays(model))
+    card = replace(card, weights_sha256=hashlib.sha256(weights).hexdigest())
+    content = {"format": FORMAT, **_values(card), "identity": card.identity, "versions": versions()}
+    with aside(folder) as temporary:
+        temporary.mkdir()
+        (temporary / _WEIGHTS).write_bytes(weights)
+        (temporary / _TEXT).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return card
+
+
+def load_card(folder: Path) -> tuple[Card, nn.Module]:
+    """A card and its network, in evaluation mode on the CPU.
+
+    Raises:
+        CardError: The card is missing, damaged, of another program or version, or holds no network.
+    """
+    card, arrays = load_parts(folder)
+    if card.is_classical:
+        raise CardError(
+            f"{folder}, a card of a {card.network}", "a card of a network", "use the card of a network here"
+        )
+    return card, _network(folder, card, arrays)
+
+
+def load_parts(folder: Path) -> tuple[Card, dict[str, np.ndarray]]:
+    """A card and its weights as arrays, of networks and classical models alike.
+
+    Raises:
+        CardError: The card is missing, damaged, or of another program or version.
+    """
+    card = _read_text(folder)
+    weights = _read_bytes(folder, _WEIGHTS)
+    if (found := hashlib.sha256(weights).hexdigest()) != card.weights_sha256:
+        raise CardError(
+            f"{folder / _WEIGHTS} of {len(weights)} bytes with SHA-256 {found[:12]}",
+            f"the weights that {_TEXT} tells of, with SHA-256 {card.weights_sha256[:12]}",
+            _AGAIN,
+        )
+    try:
+        return card, safetensors.numpy.load(weights)
+    except safetensors.SafetensorError as error:
+        raise CardError(f"{folder / _WEIGHTS}: {error}", "weights in the safetensors format", _AGAIN) from error
+
+
+def _arrays(model: nn.Module | Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    if not isinstance(model, nn.Module):
+        return {name: np.ascontiguousarray(array) for name, array in model.items()}
+    # A copy in row order: channels-last weights would otherwise be refused, and equal weights must give equal bytes.
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in model.state_dict().items()}
+
+
+def _network(folder: Path, card: Card, arrays: Mapping[str, np.ndarray]) -> nn.Module:
+    try:
+        # Weights come from the file: making random ones first would cost time and disturb torch's generator.
+        with torch.device("meta"):
+            network = build(card.network, len(card.bands), len(card.legend), **card.arguments)
+        state: dict[str, Tensor] = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        network.load_state_dict(state, assign=True)
+    except LandweaveError as error:
+        raise CardError(
+            f"{folder}: {error.given}", error.expected, "use a card of this version of landweave"
+        ) from error
+    except RuntimeError as error:
+        raise CardError(
+            f"{folder}: {str(error)[:400]}", f"the weights of a {card.network} with {dict(card.arguments)}", _AGAIN
+        ) from error
+    return network.eval()
+
+
+def _values(card: Card) -> dict[str, Any]:
+    """All that a card says, as it stands in its JSON; numbers are floats, so that reading gives what was written."""
+    legend = card.legend
+    classes = [{"id": entry.id, "name": entry.name, "color": entry.color} for entry in legend.classes]
+    return {
+        "network": card.network,
+        "arguments": _plain(card.arguments),
+        "sensor": card.sensor,
+        "bands": list(card.bands),
+        "pixel_size_m": float(card.pixel_size_m),
+        "unit": card.unit,
+        "mean": [float(value) for value in card.mean],
+        "std": [float(value) for value in card.std],
+        "legend": {"name": legend.name, "source": legend.source, "classes": classes},
+        "task": card.task,
+        "sight": {"stride": card.sight.stride, "reach_px": card.sight.reach_px},
+        "training": _plain(card.training),
+        "weights_sha256": card.weights_sha256,
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(dict(values), default=lambda value: value.item()))
+    return plain
+
+
+def _read_bytes(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise CardError(
+            f"{folder / name}: {error.strerror}",
+            f"a card: a folder with {_TEXT} and {_WEIGHTS}",
+            "give the folder that landweave train wrote, for example run/card",
+        ) from error
+
+
+def _read_text(folder: Path) -> Card:
+    try:
+        values = json.loads(_read_bytes(folder, _TEXT))
+        table = CardTable.model_validate(values)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{folder / _TEXT}: {error}", "a whole JSON file in UTF-8", _AGAIN) from error
+    except ValidationError as error:
+        raise CardError(
+            f"{folder / _TEXT}: {_first(error)}",
+            f"a card of landweave, format {FORMAT}",
+            "give a card that this version of landweave wrote",
+        ) from error
+    card = _card(table, folder)
+    if card.identity != table.identity:
+        raise CardError(
+            f"{folder / _TEXT}, changed after it was written",
+            f"the content with identity {table.identity[:12]}; this one has {card.identity[:12]}",
+            "copy the whole card folder again; a card is not edited by hand",
+        )
+    return card
+
+
+def _first(error: ValidationError) -> str:
+    detail = error.errors()[0]
+    return f"{'.'.join(str(part) for part in detail['loc']) or 'the file'}: {detail['msg']}"
+
+
+def _card(table: CardTable, folder: Path) -> Card:
+    inner = table.model_dump(exclude={"format", "legend", "sight", "identity", "versions"})
+    try:
+        classes = tuple(LandClass(entry.id, entry.name, entry.color) for entry in table.legend.classes)
+        legend = Legend(table.legend.name, table.legend.source, classes)
+        return Card(**inner, legend=legend, sight=Sight(table.sight.stride, table.sight.reach_px))
+    except LandweaveError as error:
+        raise CardError(f"{folder / _TEXT}: {error.given}", error.expected, error.do) from error
+
+
+def _check(card: Card) -> None:
+    num = len(card.bands)
+    if not num or len(set(card.bands)) != num or len(card.mean) != num or len(card.std) != num:
+        raise CardError(
+            f"bands {list(card.bands)} with {len(card.mean)} means and {len(card.std)} standard deviations",
+            "at least one band, each once, with one mean and one standard deviation",
+            _AGAIN,
+        )
+    if not all(map(math.isfinite, (*card.mean, *card.std))) or min(card.std) <= 0 or not card.pixel_size_m > 0:
+        raise CardError(
+            f"means {list(card.mean)}, standard deviations {list(card.std)}, pixel size {card.pixel_size_m} m",
+            "finite numbers, standard deviations and pixel size above 0",
+            "look for constant or empty bands in the training part",
+        )
+    if card.sight.stride < 1 or (card.sight.reach_px or 0) < 0:
+        raise CardError(f"{card.sight}", "a stride of at least 1 and a reach of at least 0", _AGAIN)

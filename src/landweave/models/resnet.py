@@ -1,0 +1,115 @@
+"""ResNet: labels of patches (He et al. 2016). Names of weights are those of torchvision, so that its files fit."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a way around them."""
+
+    expansion = 1
+
+    def __init__(self, before: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = _way_around(before, width, stride)
+
+    def forward(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Features after the block."""
+        inner = self.relu(self.bn1(self.conv1(values)))
+        inner = self.bn2(self.conv2(inner))
+        out: Tensor = self.relu(inner + (values if self.downsample is None else self.downsample(values)))
+        return out
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions and a way around them; the stride stands at the 3x3, as in torchvision."""
+
+    expansion = 4
+
+    def __init__(self, before: int, width: int, stride: int) -> None:
+        super().__init__()
+        after = width * self.expansion
+        self.conv1 = nn.Conv2d(before, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, after, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(after)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _way_around(before, after, stride)
+
+    def forward(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Features after the block."""
+        inner = self.relu(self.bn1(self.conv1(values)))
+        inner = self.relu(self.bn2(self.conv2(inner)))
+        inner = self.bn3(self.conv3(inner))
+        out: Tensor = self.relu(inner + (values if self.downsample is None else self.downsample(values)))
+        return out
+
+
+class ResNet(nn.Module):
+    """Scores of a whole patch, from its features' mean: it has no finite sight.
+
+    Args:
+        num_bands: Channels of the input.
+        num_classes: Length of the output.
+        block: The residual block.
+        counts: How many blocks each of the four stages has.
+    """
+
+    def __init__(
+        self, num_bands: int, num_classes: int, block: type[BasicBlock | Bottleneck], counts: tuple[int, int, int, int]
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(num_bands, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        grow = block.expansion
+        self.layer1 = _stage(block, 64, 64, counts[0], stride=1)
+        self.layer2 = _stage(block, 64 * grow, 128, counts[1], stride=2)
+        self.layer3 = _stage(block, 128 * grow, 256, counts[2], stride=2)
+        self.layer4 = _stage(block, 256 * grow, 512, counts[3], stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(512 * grow, num_classes)
+        self._start()
+
+    def forward(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Scores of every class for every patch."""
+        features = self.maxpool(self.relu(self.bn1(self.conv1(values))))
+        features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
+        scores: Tensor = self.fc(self.avgpool(features).flatten(1))
+        return scores
+
+    def _start(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def resnet18(num_bands: int, num_classes: int) -> ResNet:
+    """ResNet-18; with 3 bands and 1000 classes 11,689,512 weights."""
+    return ResNet(num_bands, num_classes, BasicBlock, (2, 2, 2, 2))
+
+
+def resnet50(num_bands: int, num_classes: int) -> ResNet:
+    """ResNet-50; with 3 bands and 1000 classes 25,557,032 weights."""
+    return ResNet(num_bands, num_classes, Bottleneck, (3, 4, 6, 3))
+
+
+def _stage(block: type[BasicBlock | Bottleneck], before: int, width: int, count: int, stride: int) -> nn.Sequential:
+    after = width * block.expansion
+    return nn.Sequential(block(before, width, stride), *(block(after, width, 1) for _ in range(count - 1)))
+
+
+def _way_around(before: int, after: int, stride: int) -> nn.Sequential | None:
+    if before == after and stride == 1:
+        return None
+    return nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))

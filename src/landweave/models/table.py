@@ -1,0 +1,58 @@
+"""Every network by its name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from landweave.config import nearest
+from landweave.errors import ConfigError
+from landweave.models.pixel import Pixel
+from landweave.models.resnet import resnet18, resnet50
+from landweave.models.unet import UNet
+
+_NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "unet": UNet,
+    "resnet18": resnet18,
+    "resnet50": resnet50,
+    "pixel": Pixel,
+}
+
+
+def known() -> tuple[str, ...]:
+    """Names of all networks."""
+    return tuple(_NETWORKS)
+
+
+def build(name: str, num_bands: int, num_classes: int, **arguments: Any) -> nn.Module:
+    """The network called `name` with fresh weights, from torch's global generator.
+
+    Args:
+        name: One of `known()`.
+        num_bands: Channels of its input.
+        num_classes: Channels of its output.
+        arguments: What else the network takes ("width", "depth").
+
+    Raises:
+        ConfigError: The name or an argument is unknown, or the arguments make no network.
+    """
+    if name not in _NETWORKS:
+        raise ConfigError(f"network {name}", nearest(name, _NETWORKS), "name a known network")
+    taken = list(inspect.signature(_NETWORKS[name]).parameters)[2:]
+    if foreign := [key for key in arguments if key not in taken]:
+        raise ConfigError(
+            f"argument {foreign[0]} of network {name}",
+            nearest(foreign[0], taken) if taken else "no arguments",
+            "mend [arguments] of the recipe",
+        )
+    try:
+        return _NETWORKS[name](num_bands, num_classes, **arguments)
+    except (TypeError, ValueError, RuntimeError, IndexError) as error:
+        raise ConfigError(
+            f"network {name} with {num_bands} bands, {num_classes} classes and {arguments}: {error}",
+            "numbers that make a network",
+            "mend [arguments] of the recipe",
+        ) from error

@@ -1,0 +1,68 @@
+"""U-Net: labels of pixels from features at several scales (Ronneberger et al. 2015)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class UNet(nn.Module):
+    """An encoder that halves the grid `depth` times and a decoder that comes back with what each scale had seen.
+
+    With the default arguments, 3 bands and 1 class it has 13,395,329 weights, the number in Table II of Lunga et al.
+    (2019). Its stride is 2**depth. The decoder repeats pixels where others interpolate, which does not widen what a
+    pixel sees: at depth 4 a core that is aligned to 16 pixels sees 94 pixels beyond its edge.
+
+    Args:
+        num_bands: Channels of the input.
+        num_classes: Channels of the output.
+        width: Channels at the finest scale; they double at each coarser one, but for the coarsest.
+        depth: How often the grid is halved.
+        dropout: Share of the coarsest features that training leaves out.
+    """
+
+    def __init__(self, num_bands: int, num_classes: int, width: int = 64, depth: int = 4, dropout: float = 0.0) -> None:
+        super().__init__()
+        widths = [width * 2 ** min(level, depth - 1) for level in range(depth + 1)]
+        self.stride = 2**depth
+        self.encoder = nn.ModuleList(
+            _two_convolutions(before, after) for before, after in zip([num_bands, *widths], widths, strict=False)
+        )
+        self.dropout = nn.Dropout2d(dropout)
+        after_up = [widths[max(level - 1, 0)] for level in range(depth)]
+        from_below = [*after_up[1:], widths[depth]]
+        self.decoder = nn.ModuleList(
+            _two_convolutions(from_below[level] + widths[level], after_up[level]) for level in reversed(range(depth))
+        )
+        self.head = nn.Conv2d(width, num_classes, 1)
+
+    def forward(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
+        """Scores of every class at every pixel.
+
+        A grid that is no multiple of the stride is extended by zeros at its bottom and right, as a mapping job does,
+        and the scores are cut back.
+        """
+        height, width = values.shape[-2:]
+        features = nn.functional.pad(values, (0, -width % self.stride, 0, -height % self.stride))
+        seen: list[Tensor] = []
+        for level, block in enumerate(self.encoder):
+            features = block(nn.functional.max_pool2d(features, 2) if level else features)
+            seen.append(features)
+        features = self.dropout(seen.pop())
+        for block in self.decoder:
+            raised = nn.functional.interpolate(features, scale_factor=2.0, mode="nearest")
+            features = block(torch.cat([seen.pop(), raised], dim=1))
+        scores: Tensor = self.head(features)
+        return scores[..., :height, :width]
+
+
+def _two_convolutions(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(after, after, 3, padding=1),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
+    )
