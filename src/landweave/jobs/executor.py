@@ -1,0 +1,88 @@
+"""What runs tasks: the protocol that every executor keeps, and one attempt at one task."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from landweave.errors import LandweaveError, OutputError, TaskError
+
+TRIES = 3
+"""How often a task is tried before it is set aside."""
+Summary = Mapping[str, float | int | str]
+
+
+class Task(Protocol):
+    """An independent piece of a job: a frozen dataclass that can be sent to another process."""
+
+    @property
+    def key(self) -> str:
+        """Unique in the job, fit for a file name, the same in every run."""
+
+
+TaskT = TypeVar("TaskT", bound=Task)
+Function = Callable[[TaskT], Summary]
+"""Top-level, takes one task, writes its own output, and gives a small summary whose numbers add up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes:
+        key: The task's key.
+        summary: What its function gave; empty where it failed.
+        error: Why it was set aside, or None.
+        seconds: Wall time of the last try.
+    """
+
+    key: str
+    summary: Summary = field(default_factory=dict)
+    error: LandweaveError | None = None
+    seconds: float = 0.0
+
+
+class Executor(Protocol):
+    """Runs tasks, each at least once until it succeeds or has failed `TRIES` times."""
+
+    def run(self, function: Function[TaskT], tasks: Iterable[TaskT]) -> Iterator[Outcome]:
+        """Give one outcome for every task, in the order in which they end.
+
+        Closing the iterator stops what still runs; a task that was stopped leaves nothing under a final name.
+        """
+
+
+def attempt(function: Function[TaskT], task: TaskT, tries: int = TRIES) -> Outcome:
+    """Try `task` up to `tries` times in this thread; whatever goes wrong becomes the outcome's error.
+
+    An OutputError is not tried again: a full disk fails every task alike, and the job must stop.
+    """
+    for left in reversed(range(tries)):
+        began = time.perf_counter()
+        try:
+            return Outcome(task.key, _plain(function(task)), None, time.perf_counter() - began)
+        except Exception as error:
+            if not left or isinstance(error, OutputError):
+                return Outcome(task.key, {}, _named(error), time.perf_counter() - began)
+    raise ValueError(f"{tries} tries")
+
+
+def _plain(summary: Summary) -> Summary:
+    for name, value in summary.items():
+        if not isinstance(value, int | float | str):
+            raise TypeError(f"{name} = {value!r} in a task's summary is no plain number or text")
+    return dict(summary)
+
+
+def _named(error: Exception) -> LandweaveError:
+    if isinstance(error, LandweaveError):
+        return error
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return TaskError(
+        f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})",
+        "a task that ends without an error",
+        "mend the cause and run the same command again: what is done is kept",
+    )

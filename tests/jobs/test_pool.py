@@ -1,0 +1,80 @@
+"""Tasks in worker processes: the dead are noticed and replaced, the guilty are set aside, the innocent are done."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.jobs.tasks import Square, environment, square, take_turns, tries
+
+from landweave.errors import TaskError
+from landweave.jobs.executor import Outcome
+from landweave.jobs.pool import Pool
+from landweave.jobs.worker import Setup
+
+
+def errors(outcomes: list[Outcome]) -> dict[str, str]:
+    return {outcome.key: outcome.error.given for outcome in outcomes if outcome.error}
+
+
+def test_every_task_ends_once_whatever_its_neighbours_do(tmp_path: Path) -> None:
+    troubles = {4: "die", 7: "raise", 9: "die once", 11: "refuse", 13: "leave"}
+    tasks = [Square(number, tmp_path, troubles.get(number, "")) for number in range(20)]
+    outcomes = list(Pool(2).run(square, tasks))
+    assert sorted(outcome.key for outcome in outcomes) == [task.key for task in tasks]
+    found = errors(outcomes)
+    assert set(found) == {"n004", "n007", "n011", "n013"}
+    assert "died 3 times (signal SIGKILL)" in found["n004"]
+    assert "exit code 7" in found["n013"]
+    assert tries(tasks[4]) == tries(tasks[7]) == 3
+    assert all(task.path.exists() for task in tasks if task.trouble in {"", "die once"})
+
+
+def test_workers_are_prepared(tmp_path: Path) -> None:
+    pool = Pool(2, Setup(threads=1, gdal_cache_mb=77))
+    outcomes = list(pool.run(environment, [Square(number, tmp_path) for number in range(6)]))
+    assert len(outcomes) == 6
+    assert {(outcome.summary["threads"], outcome.summary["cache"]) for outcome in outcomes} == {(1, "77")}
+    assert os.getpid() not in {outcome.summary["process"] for outcome in outcomes}
+
+
+def test_tasks_of_one_worker_overlap_and_take_turns_to_compute(tmp_path: Path) -> None:
+    outcomes = list(Pool(1).run(take_turns, [Square(number, tmp_path) for number in range(9)]))
+    assert {outcome.summary["most"] for outcome in outcomes} == {1}
+    assert max(int(outcome.summary["threads"]) for outcome in outcomes) >= 3
+
+
+def test_a_worker_killed_from_outside_costs_nothing(tmp_path: Path) -> None:
+    tasks = [Square(number, tmp_path, "slow") for number in range(8)]
+    outcomes = Pool(2).run(square, tasks)
+    first = next(outcomes)
+    workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    assert workers
+    workers[0].send_signal(signal.SIGKILL)
+    rest = list(outcomes)
+    assert sorted(outcome.key for outcome in [first, *rest]) == [task.key for task in tasks]
+    assert not errors([first, *rest])
+
+
+def test_no_worker_stays_behind(tmp_path: Path) -> None:
+    outcomes = Pool(2).run(square, [Square(number, tmp_path, "slow") for number in range(8)])
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+    children = psutil.Process().children()
+    assert not [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_workers_that_cannot_start_end_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    with pytest.raises(TaskError) as caught:
+        list(Pool(1).run(square, [Square(1, tmp_path)]))
+    assert "before they take a task" in caught.value.given
+    assert caught.value.expected == "processes that can start"
+    assert "--workers 1" in caught.value.do
+
+
+def test_no_tasks_no_workers() -> None:
+    assert list(Pool(2).run(square, [])) == []
