@@ -1,0 +1,345 @@
+"""The archive of patches: shards in HDF5, an index in GeoParquet, a manifest; the one writer and the one reader.
+
+A shard is written by one task and never changed. Its data sets are contiguous, and the manifest says at which byte
+each begins, so that the reader maps them into memory and no HDF5 call stands between a network and its patches.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import mmap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import geopandas
+import h5py
+import numpy as np
+from jaxtyping import Int64, Shaped
+from numpy.typing import NDArray
+
+from landweave.atomic import aside, write_text
+from landweave.errors import ArchiveError, SplitError
+from landweave.patches import index, stats
+from landweave.patches.layout import Layout
+from landweave.patches.sample import SPLITS, Row, Split
+from landweave.provenance import file_sha256, record
+
+FORMAT = 1
+MANIFEST = "archive.json"
+INDEX = "patches.parquet"
+SHARDS = "shards"
+_PAGE = 4096
+_CUT_AGAIN = "cut it again with landweave patch; shards that are whole are kept"
+
+Arrays = Mapping[str, Shaped[np.ndarray, "n ..."]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """What the manifest says about one shard.
+
+    Attributes:
+        name: File name without its ending.
+        num_rows: Patches in it.
+        num_bytes: Size of the file.
+        sha256: Checksum of the file.
+        starts: At which byte of the file each array begins.
+    """
+
+    name: str
+    num_rows: int
+    num_bytes: int
+    sha256: str
+    starts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file of an archive that is not what the manifest says, and why."""
+
+    file: str
+    reason: str
+
+
+def write_shard(folder: Path, name: str, layout: Layout, arrays: Arrays, rows: Sequence[Row]) -> Shard:
+    """Write one shard of an archive, and beside it what the manifest needs to know; same input, same bytes.
+
+    Args:
+        folder: The archive.
+        name: The shard's name, unique in the archive; the order of shards is the order of names.
+        layout: What the arrays must look like.
+        arrays: Every array of `layout.shapes()`, with one entry a row.
+        rows: Where each patch comes from.
+
+    Raises:
+        ArchiveError: The arrays are not those of the layout.
+        OutputError: The file cannot be written.
+    """
+    _check_arrays(layout, arrays, len(rows))
+    path = folder / SHARDS / f"{name}.h5"
+    with aside(path) as temporary:
+        starts = _write_hdf5(temporary, layout, arrays)
+    shard = Shard(name, len(rows), path.stat().st_size, file_sha256(path), starts)
+    train = np.array([row.split == "train" for row in rows], bool)
+    sums = stats.add(
+        stats.band_sums(view, arrays[view.key][train], arrays["valid"][train]) for view in layout.views if train.any()
+    )
+    # Written last: a shard counts as done when this file stands beside it.
+    note = {"shard": dataclasses.asdict(shard), "rows": [dataclasses.asdict(row) for row in rows]}
+    write_text(path.with_suffix(".json"), json.dumps({**note, "sums": stats.to_json(sums)}, sort_keys=True) + "\n")
+    return shard
+
+
+def finish(
+    folder: Path, layout: Layout, configuration: Mapping[str, Any], distance_m: Mapping[str, float | None]
+) -> Archive:
+    """Write index and manifest over the shards that stand in `folder`, and open the archive.
+
+    Args:
+        folder: The archive.
+        layout: The layout of its shards.
+        configuration: What decided the archive, resolved.
+        distance_m: Between the nearest patches of each two parts.
+
+    Raises:
+        SplitError: There is no patch for training.
+        OutputError: The files cannot be written.
+    """
+    notes = [json.loads(path.read_text("utf-8")) for path in sorted((folder / SHARDS).glob("*.json"))]
+    rows = [Row(**{**row, "bounds": tuple(row["bounds"])}) for note in notes for row in note["rows"]]
+    counts = {split: sum(row.split == split for row in rows) for split in SPLITS}
+    if not counts["train"]:
+        raise SplitError(f"{len(rows)} patches, none for training", "at least one", "see what was left away, and why")
+    places = [(note["shard"]["name"], place) for note in notes for place in range(note["shard"]["num_rows"])]
+    index.write(folder / INDEX, rows, places)
+    manifest = record("archive", configuration) | {
+        "layout": layout.to_json(),
+        "shards": [note["shard"] for note in notes],
+        "splits": counts,
+        "distance_m": dict(distance_m),
+        "statistics": stats.to_json(stats.add(stats.from_json(note["sums"]) for note in notes)),
+        "index_sha256": file_sha256(folder / INDEX),
+    }
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True, default=str) + "\n")
+    return open_archive(folder)
+
+
+class Archive:
+    """Patches on disk, mapped into memory. Reading the same archive from several threads is safe.
+
+    Attributes:
+        folder: Where it stands.
+        layout: Bands, sizes, legend, targets.
+        manifest: The whole content of archive.json.
+        shards: What the manifest says about every shard.
+    """
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.layout = Layout.from_json(manifest["layout"])
+        self.shards = tuple(Shard(**entry) for entry in manifest["shards"])
+        sizes = [shard.num_rows for shard in self.shards]
+        self._first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._splits = index.read_splits(folder / INDEX)
+        self._maps: dict[int, dict[str, NDArray[Any]]] = {}
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    def __repr__(self) -> str:
+        return f"Archive({str(self.folder)!r}, {len(self)} patches of {self.layout.patch_px} px)"
+
+    @functools.cached_property
+    def statistics(self) -> dict[str, stats.BandSums]:
+        """Sums of each band over the valid pixels of the training part, in stored numbers."""
+        return stats.from_json(self.manifest["statistics"])
+
+    def mean_and_std(self) -> dict[str, tuple[float, float]]:
+        """Mean and standard deviation of the physical values of each band over the training part.
+
+        Raises:
+            SplitError: The training part has no valid pixel.
+        """
+        bands = [band for view in self.layout.views for band in view.bands]
+        return {b.name: (self.statistics[b.name].mean(b), self.statistics[b.name].std(b)) for b in bands}
+
+    def table(self) -> geopandas.GeoDataFrame:
+        """The whole index, one row a patch, in the order of indices."""
+        return index.read(self.folder / INDEX)
+
+    def part(self, split: Split) -> Int64[np.ndarray, " n"]:
+        """Indices of the patches of one part, ascending.
+
+        Raises:
+            SplitError: The part is empty or has another name.
+        """
+        found = np.flatnonzero(self._splits == split).astype(np.int64)
+        if not found.size:
+            counts = ", ".join(f"{name} {num}" for name, num in self.manifest["splits"].items())
+            raise SplitError(
+                f"the part {split} of {self.folder}",
+                f"a part that has patches ({counts})",
+                "cut the archive with more blocks or other --fractions",
+            )
+        return found
+
+    def batch(self, indices: Sequence[int] | Int64[np.ndarray, " n"]) -> dict[str, Shaped[np.ndarray, "n ..."]]:
+        """Stored numbers, targets and `valid` of these patches, in this order.
+
+        Patches that follow each other in one shard come without a copy, as read-only views of the file.
+
+        Raises:
+            ArchiveError: There is no such patch.
+        """
+        wanted = np.asarray(indices, np.int64)
+        self._check(wanted)
+        shards = np.searchsorted(self._first, wanted, side="right") - 1
+        rows = wanted - self._first[shards]
+        if wanted.size and shards[0] == shards[-1] and (np.diff(wanted) == 1).all():
+            return {key: array[rows[0] : rows[-1] + 1] for key, array in self._map(int(shards[0])).items()}
+        return {key: self._gather(key, shards, rows) for key in self.layout.shapes()}
+
+    def _check(self, wanted: Int64[np.ndarray, " n"]) -> None:
+        if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(self):
+            foreign = wanted[(wanted < 0) | (wanted >= len(self))]
+            raise ArchiveError(
+                f"patches {foreign[:5].tolist()} of {self.folder}",
+                f"indices 0 to {len(self) - 1}",
+                "take indices from Archive.part",
+            )
+
+    def _gather(
+        self, key: str, shards: Int64[np.ndarray, " n"], rows: Int64[np.ndarray, " n"]
+    ) -> Shaped[np.ndarray, "n ..."]:
+        shape, dtype = self.layout.shapes()[key]
+        found = np.empty((len(rows), *shape), dtype)
+        for place, (shard, row) in enumerate(zip(shards.tolist(), rows.tolist(), strict=True)):
+            found[place] = self._map(shard)[key][row]
+        return found
+
+    def _map(self, shard: int) -> dict[str, NDArray[Any]]:
+        # Two threads may both map a shard that is new; one mapping is then forgotten, which does no harm.
+        if shard not in self._maps:
+            self._maps[shard] = _map_shard(self.folder, self.shards[shard], self.layout)
+        return self._maps[shard]
+
+
+def open_archive(folder: Path) -> Archive:
+    """The archive in `folder`.
+
+    Raises:
+        ArchiveError: It is none, of another format, not finished, or a shard is missing or cut short.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        if manifest.get("format") != FORMAT or manifest.get("kind") != "archive":
+            raise ArchiveError(
+                f"{path} with format {manifest.get('format')} of kind {manifest.get('kind')}",
+                f"an archive of patches with format {FORMAT}",
+                "check the folder, or read it with the landweave that wrote it",
+            )
+        archive = Archive(folder, manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, ArchiveError):
+            raise
+        _refuse(folder, error)
+    for shard in archive.shards:
+        if reason := _looks_broken(folder, shard):
+            raise ArchiveError(f"{_file(folder, shard)}: {reason}", "a whole shard", _CUT_AGAIN)
+    return archive
+
+
+def verify(folder: Path) -> Iterator[tuple[str, Broken | None]]:
+    """Check every file of the archive against its checksum; gives each file, with what is wrong or None.
+
+    Raises:
+        ArchiveError: There is no readable manifest.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        shards = [Shard(**entry) for entry in manifest["shards"]]
+        index_sha256 = manifest["index_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _refuse(folder, error)
+    yield INDEX, _compare(folder, INDEX, index_sha256)
+    for shard in shards:
+        name = f"{SHARDS}/{shard.name}.h5"
+        reason = _looks_broken(folder, shard)
+        yield name, Broken(name, reason) if reason else _compare(folder, name, shard.sha256)
+    known = {shard.name for shard in shards}
+    for path in sorted((folder / SHARDS).glob("*.h5")):
+        if path.stem not in known and not path.name.startswith("."):
+            name = f"{SHARDS}/{path.name}"
+            yield name, Broken(name, "not in the manifest")
+
+
+def _compare(folder: Path, name: str, sha256: str) -> Broken | None:
+    try:
+        found = file_sha256(folder / name)
+    except OSError as error:
+        return Broken(name, str(error.strerror or error))
+    return None if found == sha256 else Broken(name, f"checksum {found[:12]}..., expected {sha256[:12]}...")
+
+
+def _looks_broken(folder: Path, shard: Shard) -> str | None:
+    path = _file(folder, shard)
+    if not path.is_file():
+        return "missing"
+    size = path.stat().st_size
+    return None if size == shard.num_bytes else f"{size} bytes, expected {shard.num_bytes}"
+
+
+def _file(folder: Path, shard: Shard) -> Path:
+    return folder / SHARDS / f"{shard.name}.h5"
+
+
+def _refuse(folder: Path, error: Exception) -> NoReturn:
+    begun = (folder / SHARDS).is_dir() and not (folder / MANIFEST).exists()
+    raise ArchiveError(
+        f"{folder}: cutting was begun and not ended" if begun else f"{folder}: {error}",
+        f"a folder with {MANIFEST}, {INDEX} and {SHARDS}/",
+        "run the same landweave patch command again, it goes on where it stopped" if begun else _CUT_AGAIN,
+    ) from error
+
+
+def _check_arrays(layout: Layout, arrays: Arrays, num_rows: int) -> None:
+    wanted = {key: ((num_rows, *shape), dtype) for key, (shape, dtype) in layout.shapes().items()}
+    given = {key: (array.shape, array.dtype) for key, array in arrays.items()}
+    if wanted != given or not num_rows:
+        raise ArchiveError(
+            f"arrays {given} for {num_rows} patches", f"arrays {wanted}", "cut every patch with the archive's layout"
+        )
+
+
+def _write_hdf5(path: Path, layout: Layout, arrays: Arrays) -> dict[str, int]:
+    starts = {}
+    # Page-aligned, so that every array can be mapped and read as its own type.
+    with h5py.File(path, "w", libver="v110", alignment_threshold=1, alignment_interval=_PAGE) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["layout"] = json.dumps(layout.to_json(), sort_keys=True)
+        for key in layout.shapes():
+            data = file.create_dataset(key, data=np.ascontiguousarray(arrays[key]), track_times=False)
+            starts[key] = int(data.id.get_offset())
+    return starts
+
+
+def _map_shard(folder: Path, shard: Shard, layout: Layout) -> dict[str, NDArray[Any]]:
+    path = _file(folder, shard)
+    try:
+        with path.open("rb") as file:
+            pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return {key: _view(pages, shard, key, *layout.shapes()[key]) for key in layout.shapes()}
+    except (OSError, ValueError, KeyError) as error:
+        raise ArchiveError(f"{path}: {error}", "a whole shard", _CUT_AGAIN) from error
+
+
+def _view(pages: mmap.mmap, shard: Shard, key: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    whole = (shard.num_rows, *shape)
+    flat = np.frombuffer(pages, dtype, count=int(np.prod(whole)), offset=shard.starts[key])
+    return flat.reshape(whole)

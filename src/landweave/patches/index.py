@@ -1,0 +1,76 @@
+"""The index of an archive: one row a patch in a GeoParquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pyarrow.parquet
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from landweave.atomic import aside
+from landweave.patches.sample import Row
+
+_EVERYWHERE = "EPSG:4326"
+
+
+def write(path: Path, rows: Sequence[Row], places: Sequence[tuple[str, int]]) -> None:
+    """Write the index at `path`.
+
+    The columns `footprint` (the patch) and `labelled` (the part that has labels) are in the patches' CRS when all have
+    one, else in longitude and latitude; `crs` and the four bounds hold each patch's own.
+
+    Args:
+        path: Where it goes.
+        rows: One for each patch, in the order of the archive's indices.
+        places: Shard and row in the shard of each.
+    """
+    systems = {row.crs for row in rows}
+    shared = systems.pop() if len(systems) == 1 else _EVERYWHERE
+    footprints = [_move(footprint(row), row.crs, shared) for row in rows]
+    parts = [_move(shapely.from_wkt(row.labelled), row.crs, shared) if row.labelled else None for row in rows]
+    columns = {
+        "id": [row.id for row in rows],
+        "shard": [shard for shard, _ in places],
+        "row": np.array([row for _, row in places], np.int32),
+        "split": [row.split for row in rows],
+        "block": [row.block for row in rows],
+        "scene": [row.scene for row in rows],
+        "source": [row.source for row in rows],
+        "datetime": [row.datetime for row in rows],
+        "crs": [row.crs for row in rows],
+        **{side: [row.bounds[i] for row in rows] for i, side in enumerate(("left", "bottom", "right", "top"))},
+        "footprint": geopandas.GeoSeries(footprints, crs=shared or None),
+        "labelled": geopandas.GeoSeries(
+            [whole if part is None else part for whole, part in zip(footprints, parts, strict=True)], crs=shared or None
+        ),
+    }
+    frame = geopandas.GeoDataFrame(columns, geometry="footprint")
+    with aside(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+
+
+def read(path: Path) -> geopandas.GeoDataFrame:
+    """The whole index, in the order of the archive's indices."""
+    return geopandas.read_parquet(path)
+
+
+def read_splits(path: Path) -> NDArray[np.str_]:
+    """The part of each patch, in the order of the archive's indices; nothing else is read."""
+    return np.asarray(pyarrow.parquet.read_table(path, columns=["split"])["split"].to_pylist(), np.str_)
+
+
+def footprint(row: Row) -> shapely.Geometry:
+    """The rectangle of a patch in its own CRS."""
+    return shapely.box(*row.bounds)
+
+
+def _move(shape: shapely.Geometry, old: str, new: str) -> shapely.Geometry:
+    if old == new or not old or not new:
+        return shape
+    transformer = pyproj.Transformer.from_crs(old, new, always_xy=True)
+    return shapely.transform(shape, transformer.transform, interleaved=False)

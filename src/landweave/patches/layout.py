@@ -1,0 +1,214 @@
+"""What all patches of an archive have in common: bands by pixel size, their encoding, sizes, legend and targets."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from jaxtyping import Bool, Float32, Shaped
+
+from landweave.config import nearest
+from landweave.errors import ConfigError, RadiometryError, SensorError
+from landweave.legend import LandClass, Legend
+from landweave.sensors import Band, Sensor, Unit
+
+Target = Literal["mask", "classes"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The bands of one pixel size, as an archive stores them.
+
+    Attributes:
+        pixel_size_m: Edge of a pixel.
+        px: Edge of the patch in these pixels.
+        bands: In the sensor's order; physical value = number * scale + offset of the band.
+        nodata: The stored number that only invalid pixels have; None where every number may be valid.
+    """
+
+    pixel_size_m: float
+    px: int
+    bands: tuple[Band, ...]
+    nodata: float | None
+
+    @property
+    def key(self) -> str:
+        """The name of the data set in a shard ("data_10m")."""
+        return f"data_{self.pixel_size_m:g}m"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored numbers."""
+        return np.dtype(self.bands[0].dtype)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(bands, height, width) of one patch."""
+        return len(self.bands), self.px, self.px
+
+    @property
+    def scale(self) -> Float32[np.ndarray, " c"]:
+        """Scale of each band."""
+        return np.array([band.scale for band in self.bands], np.float32)
+
+    @property
+    def offset(self) -> Float32[np.ndarray, " c"]:
+        """Offset of each band."""
+        return np.array([band.offset for band in self.bands], np.float32)
+
+    def to_numbers(
+        self, physical: Float32[np.ndarray, "*n c h w"], valid: Bool[np.ndarray, "*n h w"]
+    ) -> tuple[Shaped[np.ndarray, "*n c h w"], int]:
+        """Physical values as stored numbers, nodata (or 0) where invalid; and how many were cut to the type's range.
+
+        Reading a number that the sensor's product stores and storing it again gives the same number.
+        """
+        inside = np.broadcast_to(valid[..., None, :, :], physical.shape)
+        if self.dtype.kind == "f":
+            return np.where(inside, physical, np.float32(self.nodata or 0)).astype(self.dtype), 0
+        scale, offset = (part.astype(np.float64)[:, None, None] for part in self._encoding())
+        numbers = np.rint((physical.astype(np.float64) - offset) / scale)
+        limits = np.iinfo(self.dtype)
+        # A valid pixel must not become the number that means "no data".
+        low = limits.min + 1 if self.nodata == limits.min else limits.min
+        kept = np.clip(numbers, low, limits.max)
+        num_cut = int(((kept != numbers) & inside).sum())
+        return np.where(inside, kept, self.nodata or 0).astype(self.dtype), num_cut
+
+    def to_physical(self, numbers: Shaped[np.ndarray, "*n c h w"]) -> Float32[np.ndarray, "*n c h w"]:
+        """Stored numbers as physical values; what nodata becomes has no meaning, `valid` of the patch tells it."""
+        return np.asarray(numbers.astype(np.float32) * self.scale[:, None, None] + self.offset[:, None, None])
+
+    def _encoding(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        return np.array([band.scale for band in self.bands]), np.array([band.offset for band in self.bands])
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What all patches of an archive have in common.
+
+    Attributes:
+        sensor: Name of the sensor.
+        patch_px: Edge of a patch in pixels of the finest view.
+        views: From the finest to the coarsest.
+        legend: The classes of masks and labels.
+        targets: What is stored beside the views: "mask" (class index of each pixel), "classes" (0 or 1 for each).
+    """
+
+    sensor: str
+    patch_px: int
+    views: tuple[View, ...]
+    legend: Legend
+    targets: tuple[Target, ...]
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of all bands, from the finest view to the coarsest."""
+        return tuple(band.name for view in self.views for band in view.bands)
+
+    @property
+    def unit(self) -> Unit:
+        """Unit of the physical values."""
+        return self.views[0].bands[0].unit
+
+    @property
+    def pixel_size_m(self) -> float:
+        """Pixel size of the finest view."""
+        return self.views[0].pixel_size_m
+
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """Shape of one patch and type of each array of a shard, in the order in which they are stored."""
+        square = (self.patch_px, self.patch_px)
+        found: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {v.key: (v.shape, v.dtype) for v in self.views}
+        if "mask" in self.targets:
+            found["mask"] = (square, np.dtype(np.uint8))
+        if "classes" in self.targets:
+            found["classes"] = ((len(self.legend),), np.dtype(np.uint8))
+        found["valid"] = (square, np.dtype(np.bool_))
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """This layout as JSON holds it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The layout that `to_json` gave."""
+        views = tuple(
+            View(view["pixel_size_m"], view["px"], tuple(Band(**band) for band in view["bands"]), view["nodata"])
+            for view in values["views"]
+        )
+        old = values["legend"]
+        legend = Legend(old["name"], old["source"], tuple(LandClass(**entry) for entry in old["classes"]))
+        return cls(values["sensor"], values["patch_px"], views, legend, tuple(values["targets"]))
+
+
+def make_layout(
+    sensor: Sensor, bands: Iterable[str], patch_px: int, legend: Legend, targets: Iterable[Target] = ("mask",)
+) -> Layout:
+    """The layout of patches of `patch_px` finest pixels with these bands, each at its own pixel size.
+
+    Numbers are stored with the type, scale and offset of `sensor` (the newest processing baseline), whatever
+    encoding the scenes have, so that one archive has one encoding.
+
+    Raises:
+        SensorError: A band is unknown or named twice.
+        RadiometryError: The bands have different units.
+        ConfigError: `patch_px` does not give whole pixels in a coarser view.
+    """
+    chosen = _check_bands(sensor, tuple(bands))
+    sizes = sorted({band.pixel_size_m for band in chosen})
+    _check_size(patch_px, sizes)
+    views = []
+    for size in sizes:
+        of_size = tuple(band for band in chosen if band.pixel_size_m == size)
+        views.append(View(size, round(patch_px * sizes[0] / size), of_size, _nodata(sensor)))
+    return Layout(sensor.name, patch_px, tuple(views), legend, tuple(targets))
+
+
+def _nodata(sensor: Sensor) -> float | None:
+    """The sensor's nodata; None where that is NaN, which arithmetic would spread: `valid` tells invalid pixels."""
+    return None if sensor.nodata is None or math.isnan(sensor.nodata) else float(sensor.nodata)
+
+
+def _check_bands(sensor: Sensor, names: tuple[str, ...]) -> tuple[Band, ...]:
+    if not names or len(set(names)) != len(names):
+        raise SensorError(f"bands {', '.join(names) or '(none)'}", "each band once", "name every band once")
+    wanted = sensor.select(names)
+    units = sorted({band.unit for band in wanted})
+    if len(units) > 1:
+        raise RadiometryError(
+            f"bands of {sensor.name} with units {' and '.join(units)}",
+            "bands of one unit",
+            "name the bands of one unit with --bands",
+        )
+    return tuple(band for band in sensor.bands if band in wanted)
+
+
+def _check_size(patch_px: int, sizes_m: list[float]) -> None:
+    step = math.lcm(*(round(size / sizes_m[0]) for size in sizes_m))
+    if patch_px < 1 or patch_px % step:
+        raise ConfigError(
+            f"patches of {patch_px} pixels with bands of {', '.join(f'{size:g}' for size in sizes_m)} m",
+            f"a multiple of {step}, so that each band has whole pixels",
+            f"set the size to {max(1, round(patch_px / step)) * step}, or leave the coarsest bands away",
+        )
+
+
+def check_same_bands(layout: Layout, wanted: Iterable[str]) -> None:
+    """Refuse bands that the archive lacks.
+
+    Raises:
+        SensorError: One of `wanted` is not stored.
+    """
+    for name in wanted:
+        if name not in layout.bands:
+            raise SensorError(
+                f"band {name} of an archive of {layout.sensor}",
+                nearest(name, layout.bands),
+                "name bands that the archive holds, or cut it again with that band",
+            )
