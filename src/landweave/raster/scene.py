@@ -1,0 +1,90 @@
+"""A scene: one acquisition by one sensor at one time, as the files that hold its bands and its mask."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from odc.geo.geobox import GeoBox
+
+from landweave.config import nearest
+from landweave.errors import SensorError
+from landweave.sensors import Band, Sensor
+
+MaskKind = Literal["scl", "qa_pixel", "valid"]
+
+
+@dataclass(frozen=True, slots=True)
+class BandFile:
+    """Where one band's numbers are, and how they become physical values: number * scale + offset.
+
+    Attributes:
+        href: A path or URL.
+        index: The band within the file, from 1.
+        scale: Physical value of one step.
+        offset: Physical value of the number 0; it already includes what the processing baseline says.
+        nodata: The number that means no data, or None.
+    """
+
+    href: str
+    index: int = 1
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFile:
+    """Where a scene's mask is: Sentinel-2 SCL classes, Landsat QA_PIXEL bits, or "valid" (0 = not usable)."""
+
+    href: str
+    kind: MaskKind
+    index: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One acquisition by one sensor at one time.
+
+    Attributes:
+        id: The product's own name.
+        sensor: The sensor with all its bands; its units are those of the values that `read` gives.
+        datetime: When it was taken, with a time zone.
+        grid: The grid of the finest bands that are there.
+        files: Band name to file, in the sensor's order; any part of the sensor's bands.
+        mask: Where clouds and missing pixels are marked, or None.
+        baseline: The processing baseline ("05.09"), or None.
+        cloud_cover: Per cent, or None.
+    """
+
+    id: str
+    sensor: Sensor
+    datetime: dt.datetime
+    grid: GeoBox
+    files: Mapping[str, BandFile]
+    mask: MaskFile | None = None
+    baseline: str | None = None
+    cloud_cover: float | None = None
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands that are there, in the sensor's order."""
+        return tuple(name for name in self.sensor.band_names if name in self.files)
+
+    def require(self, names: Iterable[str]) -> tuple[Band, ...]:
+        """The bands called `names`, in that order.
+
+        Raises:
+            SensorError: The sensor does not have one of them, or the scene's folder lacks its file.
+        """
+        wanted = self.sensor.select(names)
+        missing = [band.name for band in wanted if band.name not in self.files]
+        if missing:
+            raise SensorError(
+                f"scene {self.id} without {', '.join(missing)}",
+                f"these bands; it has {', '.join(self.bands)} ({nearest(missing[0], self.bands)})",
+                "fetch the missing files, or choose bands that are there",
+            )
+        return wanted
