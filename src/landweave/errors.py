@@ -66,6 +66,10 @@ class CheckpointError(LandweaveError, ValueError):
     """A checkpoint is damaged or belongs to another recipe."""
 
 
+class DivergedError(LandweaveError, ArithmeticError):
+    """Training came to losses or weights that are NaN or infinite."""
+
+
 class OutputError(LandweaveError, OSError):
     """The output cannot be written, is full, or holds another job's work."""
 

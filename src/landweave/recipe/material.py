@@ -1,0 +1,209 @@
+"""What a recipe finds in its archive: bands, statistics, classes and parts, checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from numpy.typing import NDArray
+
+from landweave.config import nearest
+from landweave.errors import ArchiveError, LegendError, SensorError, SplitError
+from landweave.legend import IGNORE, Legend
+from landweave.patches.archive import Archive
+from landweave.patches.layout import check_same_bands
+from landweave.patches.sample import Split
+from landweave.provenance import fingerprint
+from landweave.recipe.recipe import Task, TrainRecipe
+from landweave.sensors import Unit
+from landweave.train.prepare import View
+
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Material:
+    """What there is to learn from.
+
+    Attributes:
+        archive: The patches.
+        task: What is learnt of them.
+        bands: In the order in which a model takes them.
+        mean: Of each band over the training part.
+        std: Of each band over the training part.
+        views: How the archive stores the bands that are read.
+        train: Numbers of the training samples.
+        validation: Numbers of the validation samples; may be empty.
+    """
+
+    archive: Archive
+    task: Task
+    bands: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    views: tuple[View, ...]
+    train: Int64[np.ndarray, " n"]
+    validation: Int64[np.ndarray, " m"]
+
+    @property
+    def legend(self) -> Legend:
+        """The classes of its labels."""
+        return self.archive.layout.legend
+
+    @property
+    def sensor(self) -> str:
+        """Name of the sensor."""
+        return self.archive.layout.sensor
+
+    @property
+    def unit(self) -> Unit:
+        """Unit of the bands."""
+        return self.archive.layout.unit
+
+    @property
+    def pixel_size_m(self) -> float:
+        """The finest pixel size, which masks have."""
+        return self.archive.layout.pixel_size_m
+
+    @property
+    def identity(self) -> str:
+        """Fingerprint of what the archive holds, wherever it lies."""
+        manifest = self.archive.manifest
+        shards = [(shard.name, shard.sha256) for shard in self.archive.shards]
+        return fingerprint({"layout": manifest["layout"], "shards": shards, "index": manifest["index_sha256"]})
+
+    def batch(self, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """The arrays that are needed of these samples."""
+        target = "mask" if self.task == "pixels" else "classes"
+        wanted = {*(view.key for view in self.views), target, "valid"}
+        return {name: array for name, array in self.archive.batch(indices).items() if name in wanted}
+
+
+def find(recipe: TrainRecipe, archive: Archive) -> Material:
+    """What `recipe` learns from.
+
+    Raises:
+        SensorError: The archive is of another sensor, or lacks a band, or a band has one value everywhere.
+        LegendError: It has another legend.
+        ArchiveError: It has no labels for the task.
+        SplitError: It has no training part, or stops early without a validation part.
+    """
+    layout = archive.layout
+    _check(recipe, archive)
+    bands = recipe.bands or layout.bands
+    check_same_bands(layout, bands)
+    statistics = archive.mean_and_std()
+    if flat := [name for name in bands if not statistics[name][1] > 0]:
+        raise SensorError(
+            f"band {', '.join(flat)} with one value in the whole training part of {archive.folder}",
+            "bands that vary",
+            f"check the scenes, or leave it away: bands = {[name for name in bands if name not in flat]}",
+        )
+    # Masks have the finest pixel size, so that the finest view is read even where none of its bands is asked for.
+    read = [view for view in layout.views if view is layout.views[0] or {band.name for band in view.bands} & set(bands)]
+    views = tuple(
+        View(
+            view.key,
+            view.pixel_size_m,
+            tuple(band.name for band in view.bands),
+            tuple(band.scale for band in view.bands),
+            tuple(band.offset for band in view.bands),
+        )
+        for view in read
+    )
+    mean, std = zip(*(statistics[name] for name in bands), strict=True)
+    train, validation = archive.part("train"), _validation(recipe, archive)
+    return Material(archive, recipe.task, tuple(bands), mean, std, views, train, validation)
+
+
+def _check(recipe: TrainRecipe, archive: Archive) -> None:
+    layout = archive.layout
+    if recipe.sensor not in (None, layout.sensor):
+        raise SensorError(
+            f"the archive {archive.folder} of sensor {layout.sensor}",
+            f"sensor {recipe.sensor}, as the recipe says",
+            "give the archive of that sensor, or change sensor in the recipe and train anew",
+        )
+    if recipe.legend not in (None, layout.legend.name):
+        raise LegendError(
+            f"the archive {archive.folder} with legend {layout.legend.name}",
+            f"legend {recipe.legend}, as the recipe says",
+            "give the archive with that legend, or change legend in the recipe and train anew",
+        )
+    target = "mask" if recipe.task == "pixels" else "classes"
+    if target not in layout.targets:
+        raise ArchiveError(
+            f"the archive {archive.folder} with {' and '.join(layout.targets)} for the task {recipe.task}",
+            f"an archive with {target}",
+            "set task to pixels for masks, to patches or multilabel for labels of patches",
+        )
+
+
+def _validation(recipe: TrainRecipe, archive: Archive) -> NDArray[np.int64]:
+    if archive.manifest["splits"].get("validation", 0):
+        return archive.part("validation")
+    if recipe.stopping.patience_epochs is not None:
+        raise SplitError(
+            f"early stopping on {archive.folder}, which has no validation part",
+            "patches that are neither trained on nor tested on",
+            "cut the archive with a validation part, or leave stopping.patience_epochs away",
+        )
+    return np.zeros(0, np.int64)
+
+
+def class_weights(recipe: TrainRecipe, material: Material) -> torch.Tensor | None:
+    """The weight of each class, or None where all are 1.
+
+    "balanced" for one class a place: n / (k * n_c) (King and Zeng 2001); for several labels a patch: how many lack the
+    label for each that has it. A class that the training part has nowhere gets 1.
+
+    Raises:
+        LegendError: A class that has a weight is not in the legend.
+    """
+    told = recipe.loss.class_weights
+    if told == "none":
+        return None
+    if told == "balanced":
+        return torch.from_numpy(_balanced(material)).float()
+    legend = material.legend
+    for name in told:
+        if name not in legend.names:
+            raise LegendError(
+                f"class {name} in loss.class_weights",
+                nearest(name, legend.names),
+                f"name a class of the archive's legend {legend.name}",
+            )
+    return torch.tensor([told.get(name, 1.0) for name in legend.names])
+
+
+def _balanced(material: Material) -> Float64[np.ndarray, " k"]:
+    counts, total = count_classes(material)
+    above = (
+        total - counts if material.task == "multilabel" else np.full_like(counts, total / max((counts > 0).sum(), 1))
+    )
+    return np.asarray(np.divide(above, counts, out=np.ones_like(above), where=(counts > 0) & (above > 0)))
+
+
+def count_classes(material: Material) -> tuple[Float64[np.ndarray, " k"], float]:
+    """Pixels or patches of each class in the training part, and how many there are in all."""
+    num_classes = len(material.legend)
+    counts, total = np.zeros(num_classes), 0.0
+    for arrays in _pieces(material, "train"):
+        if material.task == "pixels":
+            known = arrays["mask"][arrays["valid"] != 0]
+            found = np.bincount(known[known != IGNORE], minlength=num_classes).astype(float)
+        else:
+            found = (arrays["classes"] == 1).sum(0).astype(float)
+        counts += found
+        total += found.sum() if material.task != "multilabel" else len(arrays["classes"])
+    return counts, total
+
+
+def _pieces(material: Material, split: Split) -> Iterator[dict[str, NDArray[Any]]]:
+    samples = material.train if split == "train" else material.validation
+    for first in range(0, len(samples), _AT_ONCE):
+        yield material.batch(samples[first : first + _AT_ONCE])

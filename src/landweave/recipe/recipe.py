@@ -1,0 +1,106 @@
+"""The recipe of a training run: what stands in recipe.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from landweave.config import Config
+from landweave.train.optim import OptimiserTable
+from landweave.train.precision import Wanted
+from landweave.train.schedules import Schedule
+
+Task = Literal["pixels", "patches", "multilabel"]
+CLASSICAL = ("forest", "linear")
+
+
+class LossTable(Config):
+    """What is made small."""
+
+    class_weights: Literal["none", "balanced"] | dict[str, float] = "none"
+    """none; balanced (each class counts as if it were as frequent as the others); or a weight for each class by name,
+    1 for those that are not named."""
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each label that is spread over all classes."""
+
+
+class StoppingTable(Config):
+    """When training ends before the last epoch, and which weights are kept."""
+
+    monitor: Literal["auto", "loss", "overall_accuracy", "macro_f1", "mean_iou", "kappa", "micro_f1"] = "auto"
+    """Figure of the validation part by which weights are judged; auto: overall_accuracy, micro_f1 if multilabel."""
+    patience_epochs: int | None = Field(default=None, ge=1)
+    """Epochs without a better figure after which training stops; left away, all epochs are trained."""
+
+
+class TrainRecipe(Config):
+    """A training run."""
+
+    archive: Path
+    """The folder of patches to learn from, relative to where the command is run."""
+    network: str = "unet"
+    """Name of a network (unet, resnet18, resnet50, pixel), or forest or linear for a classical baseline."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """What the network takes beside bands and classes (docs/methods/training.md lists them)."""
+    task: Task = "pixels"
+    """pixels (a class for each pixel), patches (one class a patch) or multilabel (several labels a patch)."""
+    sensor: str | None = None
+    """The sensor that the archive must be of; left away, any."""
+    legend: str | None = None
+    """The legend that the archive must have; left away, any."""
+    bands: tuple[str, ...] | None = None
+    """Bands in the order in which the network takes them; left away, all of the archive."""
+    loss: LossTable = LossTable()
+    """What is made small."""
+    optimiser: OptimiserTable = OptimiserTable()
+    """How gradients become updates."""
+    schedule: Schedule = Schedule()
+    """How the learning rate goes over the run."""
+    stopping: StoppingTable = StoppingTable()
+    """When training ends before the last epoch, and which weights are kept."""
+    epochs: int = Field(default=30, ge=1)
+    """How often every training sample is seen."""
+    batch_global: int | None = Field(default=None, ge=1)
+    """Samples of one update on all ranks together; 32 where neither batch is given."""
+    batch_per_rank: int | None = Field(default=None, ge=1)
+    """Samples of one update on each rank, instead of batch_global: the global batch then grows with the ranks."""
+    augment: Literal["none", "dihedral"] = "dihedral"
+    """none, or dihedral: each sample in one of the eight symmetries of the square, drawn anew in each epoch."""
+    precision: Wanted = "auto"
+    """fp32, bf16, or auto: bf16 where the machine computes in it faster."""
+    seed: int = Field(default=1, ge=0)
+    """Decides first weights, order of samples, augmentation and dropout."""
+    checkpoint_every_steps: int = Field(default=0, ge=0)
+    """Updates between two checkpoints within an epoch; 0 writes them at the ends of epochs only."""
+    log_every_steps: int = Field(default=10, ge=1)
+    """Updates between two lines of the log."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.batch_global is not None and self.batch_per_rank is not None:
+            raise ValueError("batch_global or batch_per_rank, not both")
+        if self.network in CLASSICAL and self.task != "pixels":
+            raise ValueError(f"task pixels, which is what {self.network} learns")
+        if self.stopping.monitor == "micro_f1" and self.task != "multilabel":
+            raise ValueError("micro_f1 for task multilabel only")
+        if self.task == "multilabel" and self.stopping.monitor in {"overall_accuracy", "mean_iou", "kappa"}:
+            raise ValueError("loss, micro_f1 or macro_f1 to be watched for task multilabel")
+        return self
+
+    @property
+    def monitor(self) -> str:
+        """The figure by which weights are judged."""
+        if self.stopping.monitor != "auto":
+            return self.stopping.monitor
+        return "micro_f1" if self.task == "multilabel" else "overall_accuracy"
+
+    def samples_per_step(self, num_ranks: int) -> int:
+        """Samples of one update on all ranks together.
+
+        The result does not depend on the ranks unless batch_per_rank is given.
+        """
+        if self.batch_per_rank is not None:
+            return self.batch_per_rank * num_ranks
+        return self.batch_global or 32

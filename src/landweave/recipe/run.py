@@ -1,0 +1,204 @@
+"""A recipe carried out: the one place where data set, model, step and loop meet. It ends with a card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from landweave.atomic import locked, sweep
+from landweave.errors import CheckpointError, OutputError
+from landweave.models import table
+from landweave.models.card import Card, save_card
+from landweave.models.sight import find_sight
+from landweave.parallel.world import World
+from landweave.patches.archive import open_archive
+from landweave.provenance import fingerprint, write_record
+from landweave.recipe import material as materials
+from landweave.recipe.material import Material
+from landweave.recipe.recipe import TrainRecipe
+from landweave.train import checkpoint, precision
+from landweave.train.checkpoint import Checkpoint
+from landweave.train.feed import SourceFeed
+from landweave.train.loader import Order
+from landweave.train.log import Log, Record
+from landweave.train.loop import Course, Run
+from landweave.train.prepare import Prepare
+from landweave.train.step import Supervised
+
+_RECIPE, CARD, _CHECKPOINTS = "recipe.json", "card", "checkpoints"
+
+
+def run(recipe: TrainRecipe, out: Path, world: World) -> Iterator[Record]:
+    """Train as `recipe` says and write `out`/card; goes on where an earlier process stopped.
+
+    On one CPU process with the same threads and versions of libraries, weights and log (but for seconds) are bit for
+    bit those of a run that was never stopped.
+
+    Raises:
+        LandweaveError: Something that the user can mend; what was trained so far is kept.
+    """
+    material = materials.find(recipe, open_archive(recipe.archive))
+    identity = _identity(recipe, material, world)
+    world.agree("recipe or archive", identity)
+    with ExitStack() as held:
+        if world.is_first:
+            held.enter_context(locked(out))
+            _settle(recipe, out, identity)
+        world.wait()
+        yield from _train(recipe, material, out, world, identity)
+
+
+def _identity(recipe: TrainRecipe, material: Material, world: World) -> str:
+    """What decides the weights; where the archive lies and how many ranks share the work does not."""
+    told = recipe.model_dump(mode="json", exclude={"archive"})
+    return fingerprint({**told, "archive": material.identity, "samples": recipe.samples_per_step(world.size)})
+
+
+def _settle(recipe: TrainRecipe, out: Path, identity: str) -> None:
+    """Make `out` this run's own folder, or find that it is.
+
+    Raises:
+        OutputError: It holds another run or something else.
+    """
+    sweep(out)
+    path = out / _RECIPE
+    if path.is_file():
+        if _told(path) != identity:
+            raise OutputError(
+                f"{out}, where another recipe or another archive was trained",
+                "an empty folder, or that of the same recipe and archive to go on with it",
+                "choose another output with -o, or remove that folder",
+            )
+        return
+    if any(not entry.name.startswith(".") for entry in out.iterdir()):
+        raise OutputError(f"{out}, which holds something else", "an empty folder", "choose another output with -o")
+    write_record(path, "train", {**recipe.model_dump(mode="json"), "identity": identity})
+
+
+def _told(path: Path) -> str | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["configuration"]["identity"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(found)
+
+
+def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, identity: str) -> Iterator[Record]:
+    resume = _newest(out / _CHECKPOINTS, identity, world)
+    chosen: precision.Precision = (
+        resume[1].facts["precision"] if resume else precision.choose(recipe.precision, world.device)
+    )
+    network = _network(recipe, material)
+    step = Supervised(
+        network,
+        table=recipe.optimiser,
+        task=recipe.task,
+        num_classes=len(material.legend),
+        world=world,
+        precision=chosen,
+        class_weights=materials.class_weights(recipe, material),
+        smoothing=recipe.loss.smoothing,
+    )
+    facts = {"identity": identity, "precision": chosen}
+    feed, course = _feed(recipe, material, world), _course(recipe)
+    going = Run(step, feed, course, world=world, folder=out / _CHECKPOINTS, identity=facts, resume=resume)
+    with ExitStack() as held:
+        log = held.enter_context(Log(out, going.standing.step)) if world.is_first else None
+        for record in going.records():
+            if log:
+                log.write(record)
+            yield record
+    if world.is_first:
+        save_card(out / CARD, _card(recipe, material, network, {**facts, **_summary(recipe, material, going)}), network)
+
+
+def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
+    """The network with first weights from the recipe's seed; torch's generator is left as it is."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = table.build(recipe.network, len(material.bands), len(material.legend), **recipe.arguments)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _feed(recipe: TrainRecipe, material: Material, world: World) -> SourceFeed:
+    prepare = Prepare(
+        material.views,
+        material.bands,
+        mean=material.mean,
+        std=material.std,
+        task=recipe.task,
+        device=world.device,
+        augment=recipe.augment == "dihedral",
+    )
+    batch = recipe.samples_per_step(world.size)
+    training, validation = (Order(part, batch, recipe.seed, world) for part in (material.train, material.validation))
+    return SourceFeed(material, training, validation, prepare)
+
+
+def _course(recipe: TrainRecipe) -> Course:
+    return Course(
+        recipe.epochs,
+        recipe.schedule,
+        recipe.seed,
+        recipe.monitor,
+        recipe.stopping.patience_epochs,
+        recipe.log_every_steps,
+        recipe.checkpoint_every_steps,
+    )
+
+
+def _newest(folder: Path, identity: str, world: World) -> tuple[Path, Checkpoint] | None:
+    """The checkpoint to go on from, or None.
+
+    Raises:
+        CheckpointError: It is damaged or of another recipe.
+    """
+    paths = checkpoint.every(folder)
+    world.agree("newest checkpoint", paths[-1].name if paths else "")
+    if not paths:
+        return None
+    found = checkpoint.load(paths[-1])
+    if found.facts.get("identity") != identity:
+        raise CheckpointError(
+            f"checkpoint {paths[-1]} of another recipe or archive",
+            "a checkpoint of this recipe and archive",
+            "choose another output with -o, or remove that checkpoint",
+        )
+    return paths[-1], found
+
+
+def _summary(recipe: TrainRecipe, material: Material, going: Run) -> dict[str, Any]:
+    standing = going.standing
+    return {
+        "archive": material.identity,
+        "num_train": len(material.train),
+        "num_validation": len(material.validation),
+        "epochs": standing.epoch,
+        "steps": standing.step,
+        "best_epoch": standing.best_epoch,
+        "monitor": recipe.monitor,
+        "validation": standing.best_figures,
+    }
+
+
+def _card(recipe: TrainRecipe, material: Material, network: nn.Module, training: dict[str, Any]) -> Card:
+    return Card(
+        recipe.network,
+        recipe.arguments,
+        material.sensor,
+        material.bands,
+        material.pixel_size_m,
+        material.unit,
+        material.mean,
+        material.std,
+        material.legend,
+        recipe.task,
+        find_sight(network, len(material.bands)),
+        training,
+    )

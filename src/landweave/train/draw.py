@@ -1,0 +1,104 @@
+"""Numbers drawn from (seed, epoch, sample) alone, so that neither ranks, batches nor resuming change them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, Shaped, UInt64
+from torch import Tensor, nn
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_MASK = (1 << 64) - 1
+_DIHEDRAL = 1
+_DROPOUT = 2
+
+
+def _mix(value: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit in moves every bit out."""
+    with np.errstate(over="ignore"):
+        value = value + np.uint64(_GOLDEN)
+        value = (value ^ (value >> np.uint64(30))) * np.uint64(_FIRST)
+        value = (value ^ (value >> np.uint64(27))) * np.uint64(_SECOND)
+    return np.asarray(value ^ (value >> np.uint64(31)))
+
+
+def sample_keys(seed: int, epoch: int, samples: Shaped[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
+    """One key for each sample of an epoch: everything random about the sample is drawn from it."""
+    start = _mix(np.array([seed & _MASK], np.uint64))
+    with np.errstate(over="ignore"):
+        start = _mix(start + np.uint64(epoch))
+        return _mix(start + samples.astype(np.uint64))
+
+
+def order(seed: int, epoch: int, samples: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " n"]:
+    """The samples in the order of an epoch: a permutation that depends on (seed, epoch) alone."""
+    generator = np.random.Generator(np.random.Philox(key=[seed & _MASK, epoch]))
+    return np.asarray(generator.permutation(samples))
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """The seed of torch's own generator for one update, for what networks draw by themselves."""
+    return int(sample_keys(seed, step, np.array([rank]))[0] >> np.uint64(1))
+
+
+def dihedral(keys: UInt64[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
+    """One of the eight symmetries of the square (0-7) for each key."""
+    with np.errstate(over="ignore"):
+        return np.asarray(_mix(keys + np.uint64(_DIHEDRAL)) & np.uint64(7))
+
+
+class SampleDropout(nn.Module):
+    """Dropout whose mask is drawn from the key of each sample, the number of the layer and the place in the sample.
+
+    Attributes:
+        share: The share of values that become zero; the others are divided by 1 - share.
+        channels: Whether whole channels are dropped.
+    """
+
+    keys: Int64[Tensor, " n"]
+
+    def __init__(self, share: float, layer: int, channels: bool) -> None:
+        super().__init__()
+        self.share, self.layer, self.channels = share, layer, channels
+        self.register_buffer("keys", torch.zeros(0, dtype=torch.int64), persistent=False)
+
+    def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+        """Give x where the mask keeps it, in training; x itself in evaluation."""
+        if not self.training or self.share == 0:
+            return x
+        inner = x.shape[1:2] + (1,) * (x.dim() - 2) if self.channels else x.shape[1:]
+        places = torch.arange(inner.numel(), device=x.device)
+        start = _mix_torch(self.keys + _signed(_DROPOUT + (self.layer << 8)))
+        drawn = _mix_torch(start[:, None] + places) & 0xFFFFFF
+        kept = drawn >= round(self.share * (1 << 24))
+        return x * kept.view(x.shape[0], *inner).to(x.dtype) / (1 - self.share)
+
+
+def seed_dropout(network: nn.Module) -> list[SampleDropout]:
+    """Replace every dropout layer of `network` by one that draws from the keys of samples; gives the new ones."""
+    new: list[SampleDropout] = []
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d):
+                new.append(SampleDropout(child.p, len(new), channels=not isinstance(child, nn.Dropout)))
+                setattr(parent, name, new[-1])
+    return new
+
+
+def _mix_torch(value: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:
+    """`_mix` on int64, whose products wrap as those of uint64 do."""
+    value = value + _signed(_GOLDEN)
+    value = (value ^ _shift(value, 30)) * _signed(_FIRST)
+    value = (value ^ _shift(value, 27)) * _signed(_SECOND)
+    return value ^ _shift(value, 31)
+
+
+def _shift(value: Int64[Tensor, "*n"], bits: int) -> Int64[Tensor, "*n"]:
+    return (value >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _signed(value: int) -> int:
+    """The int64 with the same 64 bits."""
+    value &= _MASK
+    return value - (1 << 64) if value >> 63 else value

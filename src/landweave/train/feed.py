@@ -1,0 +1,49 @@
+"""Batches of a source, prepared on the device, as the loop asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from landweave.train.loader import Order, Part, Source, read_ahead
+from landweave.train.prepare import Batch, Prepare
+
+
+@dataclass(frozen=True)
+class SourceFeed:
+    """Training and validation samples of one source.
+
+    Attributes:
+        source: Gives arrays.
+        training: How training samples are dealt out.
+        validation: How validation samples are.
+        prepare: Makes batches of arrays.
+    """
+
+    source: Source
+    training: Order
+    validation: Order
+    prepare: Prepare
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates of one epoch."""
+        return self.training.steps_per_epoch
+
+    def num_samples(self, step: int) -> int:
+        """How many samples all ranks have seen after `step` updates of an epoch."""
+        return min(step * self.training.batch_global, len(self.training.samples))
+
+    def epoch(self, epoch: int, start: int) -> Iterator[Batch]:
+        """This rank's parts of the batches of an epoch, from step `start` of it on, augmented."""
+        yield from self._batches(self.training.epoch(epoch, start), training=True)
+
+    def judged(self) -> Iterator[Batch]:
+        """This rank's part of the validation samples."""
+        yield from self._batches(self.validation.once(), training=False)
+
+    def _batches(self, parts: list[Part], training: bool) -> Iterator[Batch]:
+        with closing(read_ahead(self.source, parts)) as ready:  # type: ignore[type-var]
+            for part, arrays in ready:
+                yield self.prepare(part, arrays, training)

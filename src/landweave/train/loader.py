@@ -1,0 +1,142 @@
+"""Batches in an order that depends on (seed, epoch) and the global batch alone, read ahead by a thread."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt64
+from numpy.typing import NDArray
+
+from landweave.parallel.world import World
+from landweave.train.draw import order, sample_keys
+
+_DEPTH = 3
+_LEAST = 2
+_POLL_S = 0.2
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Source(Protocol):
+    """Where samples come from: an archive, or arrays in memory."""
+
+    def batch(self, indices: NDArray[np.int64]) -> Arrays:
+        """Give the samples with these numbers: every array has one entry a sample, in that order."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """This rank's part of one global batch.
+
+    Attributes:
+        samples: Numbers of the samples in the source.
+        keys: What everything random about each sample is drawn from.
+        weight: 1, or 0 for a sample that only fills up.
+    """
+
+    samples: Int64[np.ndarray, " n"]
+    keys: UInt64[np.ndarray, " n"]
+    weight: Float32[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the samples of a part of the data are dealt out.
+
+    Attributes:
+        samples: Numbers of all samples.
+        batch_global: Samples of one step on all ranks together.
+        seed: Decides order and keys.
+        world: Whose share is dealt.
+    """
+
+    samples: Int64[np.ndarray, " n"]
+    batch_global: int
+    seed: int
+    world: World
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many global batches hold every sample once."""
+        return -(-len(self.samples) // self.batch_global)
+
+    def epoch(self, epoch: int, start: int = 0) -> list[Part]:
+        """This rank's parts of the global batches from `start` on: shuffled, every sample once over all ranks.
+
+        A rank whose part of the last global batch has fewer than two samples gets some again with weight 0, because
+        batch norm needs two and every rank must take the step.
+        """
+        shuffled = order(self.seed, epoch, self.samples)
+        keys = sample_keys(self.seed, epoch, shuffled)
+        return [self._part(shuffled, keys, step) for step in range(start, self.steps_per_epoch)]
+
+    def _part(self, samples: NDArray[np.int64], keys: NDArray[np.uint64], step: int) -> Part:
+        whole = np.arange(step * self.batch_global, min((step + 1) * self.batch_global, len(samples)))
+        mine = np.array_split(whole, self.world.size)[self.world.rank]
+        filled = np.concatenate([mine, np.resize(whole, max(0, _LEAST - len(mine)))])
+        weight = (np.arange(len(filled)) < len(mine)).astype(np.float32)
+        return Part(samples[filled], keys[filled], weight)
+
+    def once(self) -> list[Part]:
+        """This rank's parts of all samples in their own order, none twice, for judging."""
+        mine = np.array_split(self.samples, self.world.size)[self.world.rank]
+        per_rank = max(1, self.batch_global // self.world.size)
+        pieces = [mine[first : first + per_rank] for first in range(0, len(mine), per_rank)]
+        return [Part(piece, sample_keys(self.seed, 0, piece), np.ones(len(piece), np.float32)) for piece in pieces]
+
+
+def read_ahead(source: Source, parts: Sequence[Part], depth: int = _DEPTH) -> Iterator[tuple[Part, Arrays]]:
+    """Each part with its arrays, in order, while a thread reads the next `depth` ones.
+
+    What goes wrong in the thread is raised here, where the part would have been given. Closing the generator ends the
+    thread.
+    """
+    ready: queue.Queue[tuple[Part, Arrays] | Exception] = queue.Queue(depth)
+    stop = threading.Event()
+    thread = threading.Thread(target=_fill, args=(source, parts, ready, stop), name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        for _ in parts:
+            got = ready.get()
+            if isinstance(got, Exception):
+                raise got
+            yield got
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _fill(
+    source: Source,
+    parts: Sequence[Part],
+    ready: queue.Queue[tuple[Part, Arrays] | Exception],
+    stop: threading.Event,
+) -> None:
+    for part in parts:
+        got: tuple[Part, Arrays] | Exception
+        try:
+            got = part, {name: _own(array) for name, array in source.batch(part.samples).items()}
+        except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:
+            got = error
+        if not _offer(ready, got, stop) or isinstance(got, Exception):
+            return
+
+
+def _offer(ready: queue.Queue[Any], got: object, stop: threading.Event) -> bool:
+    while not stop.is_set():
+        try:
+            ready.put(got, timeout=_POLL_S)
+        except queue.Full:
+            continue
+        return True
+    return False
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in memory: a view of a mapped file would be read only when the step needs it."""
+    return array if array.flags.writeable else array.copy()

@@ -1,0 +1,267 @@
+"""The loop that drives any step: a generator of records, with checkpoints, validation and early stopping."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from landweave.errors import DivergedError
+from landweave.parallel.world import World
+from landweave.train import checkpoint
+from landweave.train.checkpoint import Checkpoint, Saver
+from landweave.train.draw import step_seed
+from landweave.train.log import EpochRecord, Record, StepRecord
+from landweave.train.schedules import Schedule
+from landweave.train.step import Step, Sums
+
+
+class Feed(Protocol):
+    """Where the loop takes its batches from."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates of one epoch."""
+
+    def epoch(self, epoch: int, start: int) -> Iterator[Any]:
+        """This rank's parts of the batches of an epoch, from step `start` of it on."""
+
+    def judged(self) -> Iterator[Any]:
+        """This rank's part of the validation samples, none twice."""
+
+    def num_samples(self, step: int) -> int:
+        """How many samples all ranks have seen after `step` updates of an epoch."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a run goes.
+
+    Attributes:
+        epochs: At most this many.
+        schedule: Of the learning rate.
+        seed: Of whatever a network draws itself.
+        monitor: The figure of the validation part by which weights are judged; "loss" is better lower, others higher.
+        patience: Epochs without a better figure after which training stops; None never stops early.
+        log_every_steps: Updates between two records.
+        checkpoint_every_steps: Updates between two checkpoints within an epoch; 0 keeps only the ends of epochs.
+    """
+
+    epochs: int
+    schedule: Schedule
+    seed: int
+    monitor: str = "loss"
+    patience: int | None = None
+    log_every_steps: int = 10
+    checkpoint_every_steps: int = 0
+
+    def is_better(self, value: float, best: float | None) -> bool:
+        """Whether a figure of `monitor` is better than the best so far; NaN never is."""
+        if math.isnan(value) or best is None:
+            return not math.isnan(value)
+        return value < best if self.monitor == "loss" else value > best
+
+
+@dataclass
+class Standing:
+    """Where a run stands.
+
+    Attributes:
+        epoch: Epochs that are done.
+        step: Updates that are done.
+        step_in_epoch: Updates of the current epoch that are done.
+        sums: Of the current epoch so far.
+        best: The best figure of the monitor.
+        best_epoch: The epoch, from 1, that had it.
+        best_figures: All figures of that epoch.
+        stale: Epochs since then.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    step_in_epoch: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    best: float | None = None
+    best_epoch: int | None = None
+    best_figures: dict[str, float] = field(default_factory=dict)
+    stale: int = 0
+
+
+class Run:
+    """A run of `step` over `feed`: iterate `records()` to its end; then the networks hold the best weights.
+
+    Args:
+        step: What learns.
+        feed: What it learns from.
+        course: How long and how fast.
+        world: The ranks that train together.
+        folder: Where rank 0 keeps checkpoints.
+        identity: Facts to keep in every checkpoint (the recipe's fingerprint).
+        resume: The checkpoint to go on from, with its path.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        feed: Feed,
+        course: Course,
+        *,
+        world: World,
+        folder: Path,
+        identity: Mapping[str, Any],
+        resume: tuple[Path, Checkpoint] | None = None,
+    ) -> None:
+        self.step, self.feed, self.course, self.world = step, feed, course, world
+        self.folder, self.identity = folder, dict(identity)
+        self.standing = Standing()
+        self._best: dict[str, Tensor] = {}
+        if resume:
+            self._go_on(*resume)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all epochs are done or early stopping has come."""
+        patience = self.course.patience
+        return self.standing.epoch >= self.course.epochs or (patience is not None and self.standing.stale >= patience)
+
+    def records(self) -> Iterator[Record]:
+        """Train; at every record the networks, the standing and the last checkpoint agree.
+
+        Raises:
+            DivergedError: A loss or weight is NaN or infinite; the last checkpoint is from before.
+            OutputError: A checkpoint cannot be written.
+        """
+        saver = Saver(self.folder)
+        try:
+            while not self.is_over:
+                began = time.perf_counter()
+                yield from self._epoch(saver)
+                yield self._end_epoch(began)
+                self._save(saver)
+            saver.wait()
+        finally:
+            saver.close()
+        checkpoint.put_networks(self.step.networks, self._best or self._weights(), self.folder, "best")
+
+    def _epoch(self, saver: Saver) -> Iterator[Record]:
+        """Updates from where the standing is to the end of the epoch."""
+        now, course = self.standing, self.course
+        pending: list[Sums] = []
+        began, before = time.perf_counter(), now.step_in_epoch
+        with closing(self.feed.epoch(now.epoch, now.step_in_epoch)) as batches:  # type: ignore[type-var]
+            for batch in batches:
+                torch.manual_seed(step_seed(course.seed, now.step, self.world.rank))
+                factor = course.schedule.factor(now.step, self.feed.steps_per_epoch, course.epochs)
+                pending.append(self.step.update(batch, factor))
+                now.step += 1
+                now.step_in_epoch += 1
+                is_last = now.step_in_epoch == self.feed.steps_per_epoch
+                saves = bool(course.checkpoint_every_steps) and now.step % course.checkpoint_every_steps == 0
+                if is_last or saves or now.step % course.log_every_steps == 0:
+                    yield self._record(pending, before, began)
+                    pending, before = [], now.step_in_epoch
+                    if saves and not is_last:
+                        self._save(saver)
+                    began = time.perf_counter()
+
+    def _record(self, pending: list[Sums], before: int, began: float) -> StepRecord:
+        now = self.standing
+        sums = self._reduce(pending)
+        losses = means(sums)
+        if not all(math.isfinite(value) for value in losses.values()):
+            raise self._diverged(", ".join(f"{name} {value}" for name, value in losses.items()))
+        for name, value in sums.items():
+            now.sums[name] = now.sums.get(name, 0.0) + float(value)
+        seen = self.feed.num_samples(now.step_in_epoch) - self.feed.num_samples(before)
+        return StepRecord(
+            epoch=now.epoch + 1,
+            done=now.step,
+            total=self.course.epochs * self.feed.steps_per_epoch,
+            losses=losses,
+            rate=next(iter(self.step.optimisers.values())).param_groups[0]["lr"],
+            samples_per_s=seen / (time.perf_counter() - began),
+        )
+
+    def _end_epoch(self, began: float) -> EpochRecord:
+        """Judge the epoch and step on to the next."""
+        now = self.standing
+        losses = means({name: torch.tensor(value) for name, value in now.sums.items()})
+        figures = self._validate()
+        is_better = self.course.is_better(figures.get(self.course.monitor, math.nan), now.best)
+        now.epoch, now.step_in_epoch, now.sums = now.epoch + 1, 0, {}
+        now.stale += 1
+        if is_better:
+            now.best, now.best_epoch, now.stale = figures[self.course.monitor], now.epoch, 0
+            now.best_figures = dict(figures)
+            self._best = self._weights()
+        if not figures:
+            now.stale = 0
+        return EpochRecord(
+            done=now.epoch,
+            total=self.course.epochs,
+            step=now.step,
+            losses=losses,
+            figures=figures,
+            is_best=is_better,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _validate(self) -> dict[str, float]:
+        """Figures of the validation part; empty where it is."""
+        # Buffers such as running means belong to rank 0 until the next forward pass spreads them.
+        for network in self.step.networks.values():
+            self.world.spread(list(network.buffers()))
+        sums = self._reduce([self.step.judge(batch) for batch in self.feed.judged()])
+        return self.step.figures(sums) if sums else {}
+
+    def _reduce(self, pending: list[Sums]) -> dict[str, Tensor]:
+        """Sums over batches, then over ranks."""
+        total: dict[str, Tensor] = {}
+        for sums in pending:
+            for name, value in sums.items():
+                total[name] = total[name] + value if name in total else value
+        return {name: self.world.sum(total[name]) for name in sorted(total)}
+
+    def _weights(self) -> dict[str, Tensor]:
+        return checkpoint.network_tensors(self.step.networks, "best")
+
+    def _save(self, saver: Saver) -> None:
+        """Copy the state now; rank 0 writes it while training goes on."""
+        weights = checkpoint.network_tensors(self.step.networks)
+        if not all(bool(value.isfinite().all()) for value in weights.values()):
+            raise self._diverged("a weight that is NaN or infinite")
+        if self.world.is_first:
+            tensors = {**weights, **checkpoint.optimiser_tensors(self.step.optimisers), **self._best}
+            saver.save(self.standing.step, Checkpoint(tensors, {**self.identity, "standing": asdict(self.standing)}))
+
+    def _go_on(self, path: Path, saved: Checkpoint) -> None:
+        checkpoint.put_networks(self.step.networks, saved.tensors, path)
+        checkpoint.put_optimisers(self.step.optimisers, saved.tensors)
+        self.standing = Standing(**saved.facts["standing"])
+        self._best = {name: tensor for name, tensor in saved.tensors.items() if name.startswith("best/")}
+
+    def _diverged(self, what: str) -> DivergedError:
+        kept = checkpoint.every(self.folder)
+        where = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
+        return DivergedError(
+            f"{what} after update {self.standing.step}; {where}",
+            "finite losses and weights",
+            "train in another folder with a lower optimiser.rate, warm-up or optimiser.clip_norm; "
+            "look for values of another unit in the archive",
+        )
+
+
+def means(sums: Mapping[str, Tensor]) -> dict[str, float]:
+    """Each sum over its share ("loss" over "loss_share"); a sum without a share is left out."""
+    return {
+        name: float(value / sums[f"{name}_share"].clamp(min=1e-12))
+        for name, value in sums.items()
+        if f"{name}_share" in sums
+    }

@@ -1,0 +1,28 @@
+"""Which number format a network computes in: bf16 and channels-last where the machine is faster with them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import torch
+
+Precision = Literal["fp32", "bf16"]
+Wanted = Literal["auto", "fp32", "bf16"]
+
+
+def choose(wanted: Wanted, device: torch.device) -> Precision:
+    """`wanted`, or what "auto" means here: bf16 on GPUs that have it and on CPUs with AVX512-BF16 or AMX, else fp32."""
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    able = torch.cpu.get_capabilities()
+    return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") else "fp32"
+
+
+def computing(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """A block in which networks compute in `precision`; weights, losses and sums stay in fp32."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)

@@ -1,0 +1,156 @@
+"""From stored numbers to what a network takes, on the device and on whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, Shaped
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landweave.legend import IGNORE
+from landweave.models.normalise import Normalise
+from landweave.models.upsample import to_finest
+from landweave.train.draw import dihedral
+from landweave.train.loader import Arrays, Part
+
+Task = Literal["pixels", "patches", "multilabel"]
+
+
+@dataclass(frozen=True)
+class View:
+    """How the bands of one pixel size stand in a source.
+
+    Attributes:
+        key: Name of the array, of shape (n, bands, height, width).
+        pixel_size_m: Edge of a pixel.
+        bands: Names in the order of the array.
+        scale: Physical value of one step of the stored number, for each band.
+        offset: Physical value of the stored number 0, for each band.
+    """
+
+    key: str
+    pixel_size_m: float
+    bands: tuple[str, ...]
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step takes.
+
+    Attributes:
+        values: Normalised bands at the finest pixel size.
+        target: Class indices of pixels (b h w) or patches (b), or 0 and 1 of several labels (b k); IGNORE if unknown.
+        weight: Of each sample; 0 leaves it out.
+        keys: What everything random about each sample is drawn from.
+    """
+
+    values: Float[Tensor, "b c h w"]
+    target: Shaped[Tensor, "b ..."]
+    weight: Float[Tensor, " b"]
+    keys: Int64[Tensor, " b"]
+
+
+class Prepare:
+    """Decodes, brings to the finest pixel size, normalises and augments.
+
+    Args:
+        views: How the source stores the bands.
+        bands: Names in the order in which the network takes them.
+        mean: Of each of `bands`, in its unit.
+        std: Of each of `bands`.
+        task: Which target is made.
+        device: Where.
+        channels_last: Whether the values' channels stand last in memory.
+        augment: Whether training turns and mirrors patches (the eight symmetries of the square).
+    """
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        bands: Sequence[str],
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        task: Task,
+        device: torch.device,
+        channels_last: bool = True,
+        augment: bool = False,
+    ) -> None:
+        self.views = tuple(sorted(views, key=lambda view: view.pixel_size_m))
+        self.task, self.device, self.augment = task, device, augment
+        self.format = torch.channels_last if channels_last else torch.contiguous_format
+        stacked = [band for view in self.views for band in view.bands]
+        self._rows = [stacked.index(band) for band in bands]
+        self._in_order = self._rows == list(range(len(stacked)))
+        self._normalise = Normalise(mean, std).to(device)
+        self._scale = {view.key: _column(view.scale, device) for view in views}
+        self._offset = {view.key: _column(view.offset, device) for view in views}
+
+    def __call__(self, part: Part, arrays: Arrays, training: bool) -> Batch:
+        """The batch of `part`, whose samples are `arrays`; training augments."""
+        turns = dihedral(part.keys) if training and self.augment else None
+        values = self._values(arrays, turns)
+        valid = self._turned(arrays["valid"], turns) != 0 if "valid" in arrays else None
+        return Batch(
+            self._normalise(values, valid).to(memory_format=self.format),
+            self._target(arrays, valid, turns),
+            self._send(part.weight),
+            self._send(part.keys.view(np.int64)),
+        )
+
+    def _values(self, arrays: Arrays, turns: NDArray[np.uint64] | None) -> Float[Tensor, "b c h w"]:
+        physical = {
+            view.pixel_size_m: self._turned(arrays[view.key], turns).float().mul_(self._scale[view.key])
+            + self._offset[view.key]
+            for view in self.views
+        }
+        stacked = to_finest(physical)
+        return stacked if self._in_order else stacked[:, self._rows]
+
+    def _target(
+        self, arrays: Arrays, valid: Tensor | None, turns: NDArray[np.uint64] | None
+    ) -> Shaped[Tensor, "b ..."]:
+        if self.task == "pixels":
+            mask = self._turned(arrays["mask"], turns)
+            return mask if valid is None else torch.where(valid, mask, IGNORE)
+        classes = self._send(arrays["classes"])
+        return classes if self.task == "multilabel" else single_label(classes)
+
+    def _turned(self, array: NDArray[Any], turns: NDArray[np.uint64] | None) -> Tensor:
+        sent = self._send(array)
+        if turns is None:
+            return sent
+        # torch moves 16-bit integers only as signed ones; the bits stay the same.
+        moved = sent.view(torch.int16) if sent.dtype == torch.uint16 else sent
+        return torch.stack([turn(one, int(how)) for one, how in zip(moved, turns, strict=True)]).view(sent.dtype)
+
+    def _send(self, array: NDArray[Any]) -> Tensor:
+        sent = torch.from_numpy(array)
+        return sent.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else sent
+
+
+def turn(x: Shaped[Tensor, "... h w"], how: int) -> Shaped[Tensor, "... h2 w2"]:
+    """x turned by how % 4 quarter turns, then mirrored left to right when how is 4 or more (a view, no copy).
+
+    A patch that is no square only takes half turns: a quarter turn is left away.
+    """
+    quarters = how % 4 if x.shape[-1] == x.shape[-2] else how % 4 // 2 * 2
+    x = torch.rot90(x, quarters, (-2, -1)) if quarters else x
+    return x.flip(-1) if how >= 4 else x
+
+
+def single_label(classes: Shaped[Tensor, "b k"]) -> Int64[Tensor, " b"]:
+    """Index of the one label of each sample; IGNORE where it has none or several."""
+    present = classes == 1
+    return torch.where(present.sum(1) == 1, present.int().argmax(1), IGNORE)
+
+
+def _column(values: Sequence[float], device: torch.device) -> Float[Tensor, "c 1 1"]:
+    return torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]

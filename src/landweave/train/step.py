@@ -1,0 +1,159 @@
+"""One update of named networks by named optimisers, and the sums by which they are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from landweave.legend import IGNORE
+from landweave.metrics.confusion import Confusion
+from landweave.parallel.replicate import replicate
+from landweave.parallel.world import World
+from landweave.train import losses, optim
+from landweave.train.draw import seed_dropout
+from landweave.train.precision import Precision, computing
+from landweave.train.prepare import Batch, Task
+
+Sums = Mapping[str, Tensor]
+"""Tensors that add up over batches and ranks."""
+
+
+class Step(Protocol):
+    """What the loop drives. Everything that a checkpoint must hold stands in `networks` and `optimisers`."""
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """All that learns, by name."""
+
+    @property
+    def optimisers(self) -> Mapping[str, Optimizer]:
+        """All that updates, by name."""
+
+    def update(self, batch: Any, factor: float) -> Sums:
+        """Take one update with `factor` times the learning rates; gives sums named "NAME" with "NAME_share"."""
+
+    def judge(self, batch: Any) -> Sums:
+        """Sums over the samples of `batch`, without learning."""
+
+    def figures(self, sums: Sums) -> dict[str, float]:
+        """Figures of merit from the sums of all batches of all ranks; "loss" is among them."""
+
+
+class Supervised:
+    """A network learns the labels of pixels or patches.
+
+    Args:
+        network: Gives scores; its dropout is made to draw from the keys of samples.
+        table: How gradients become updates.
+        task: What the target is.
+        num_classes: Channels of the scores.
+        world: The ranks that train together.
+        precision: What the network computes in.
+        class_weights: Of each class (see `losses`), or None.
+        smoothing: Label smoothing.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        table: optim.OptimiserTable,
+        task: Task,
+        num_classes: int,
+        world: World,
+        precision: Precision = "fp32",
+        class_weights: Tensor | None = None,
+        smoothing: float = 0.0,
+    ) -> None:
+        self.table, self.task, self.num_classes, self.world = table, task, num_classes, world
+        self.precision, self.smoothing = precision, smoothing
+        self.class_weights = None if class_weights is None else class_weights.to(world.device)
+        self._dropout = seed_dropout(network)
+        self.networks = {"main": network}
+        self._replica = replicate(network, world)
+        self.optimisers = {"main": optim.build(table, network)}
+
+    def update(self, batch: Batch, factor: float) -> Sums:
+        """Take one update by the mean loss of the global batch."""
+        network, optimiser = self.networks["main"], self.optimisers["main"]
+        optim.set_rate(optimiser, self.table.rate * factor)
+        for layer in self._dropout:
+            layer.keys = batch.keys
+        network.train()
+        share = self._shares(batch)
+        whole = self.world.sum(share.sum())
+        with computing(self.precision, self.world.device):
+            scores = self._replica(batch.values)
+        total = self._total(scores, batch, share)
+        optimiser.zero_grad(set_to_none=True)
+        # Gradients are averaged over the ranks: times their number they are those of the global batch's mean.
+        (total * (self.world.size / whole.clamp(min=1e-12))).backward()  # type: ignore[no-untyped-call]
+        if self.table.clip_norm:
+            nn.utils.clip_grad_norm_(network.parameters(), self.table.clip_norm)
+        optimiser.step()
+        return {"loss": total.detach(), "loss_share": share.sum()}
+
+    @torch.no_grad()
+    def judge(self, batch: Batch) -> Sums:
+        """The loss, and the counts of the confusion matrix or of the labels."""
+        network = self.networks["main"].eval()
+        share = self._shares(batch)
+        with computing(self.precision, self.world.device):
+            scores = network(batch.values)
+        sums = {"loss": self._total(scores, batch, share), "loss_share": share.sum()}
+        counts = label_counts if self.task == "multilabel" else confusion_counts
+        return {**sums, **counts(scores, batch.target, self.num_classes)}
+
+    def figures(self, sums: Sums) -> dict[str, float]:
+        """Loss; overall accuracy, macro F1, mean IoU and kappa, or F1 of several labels."""
+        found = {"loss": float(sums["loss"] / sums["loss_share"].clamp(min=1e-12))}
+        if self.task == "multilabel":
+            return {**found, **label_figures(sums)}
+        return {**found, **confusion_figures(sums)}
+
+    def _shares(self, batch: Batch) -> Tensor:
+        weights = None if self.task == "multilabel" else self.class_weights
+        return losses.shares(batch.target, batch.weight, weights)
+
+    def _total(self, scores: Tensor, batch: Batch, share: Tensor) -> Tensor:
+        if self.task == "multilabel":
+            return losses.binary_cross_entropy(scores, batch.target, share, self.class_weights, self.smoothing)
+        return losses.cross_entropy(scores, batch.target, share, self.smoothing)
+
+
+def confusion_counts(scores: Tensor, target: Tensor, num_classes: int) -> Sums:
+    """Rows predicted, columns true; IGNORE left out. NaN scores count as the first class."""
+    known = target != IGNORE
+    pairs = scores.argmax(1)[known] * num_classes + target[known].long()
+    return {"confusion": torch.bincount(pairs, minlength=num_classes**2).view(num_classes, num_classes)}
+
+
+def confusion_figures(sums: Sums) -> dict[str, float]:
+    """Overall accuracy, macro F1, mean IoU and kappa."""
+    matrix = Confusion(sums["confusion"].cpu().numpy())
+    return {
+        "overall_accuracy": matrix.overall,
+        "macro_f1": matrix.macro_f1,
+        "mean_iou": matrix.mean_iou,
+        "kappa": matrix.kappa,
+    }
+
+
+def label_counts(scores: Tensor, target: Tensor, num_classes: int) -> Sums:
+    """For each class how many labels are right, wrong and missing at a threshold of one half."""
+    del num_classes
+    told, true, known = scores > 0, target == 1, target != IGNORE
+    pairs = {"right": told & true, "wrong": told & ~true & known, "missing": ~told & true}
+    return {name: found.sum(0) for name, found in pairs.items()}
+
+
+def label_figures(sums: Sums) -> dict[str, float]:
+    """F1 over all labels together, and the mean of the F1 of classes that are told or true anywhere."""
+    right, all_else = sums["right"].double(), (sums["wrong"] + sums["missing"]).double()
+    each = (2 * right / (2 * right + all_else))[right + all_else > 0]
+    both = 2 * right.sum() / (2 * right.sum() + all_else.sum()).clamp(min=1)
+    return {"micro_f1": float(both), "macro_f1": float(each.mean()) if len(each) else float("nan")}
