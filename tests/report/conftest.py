@@ -41,7 +41,7 @@ def material(tmp_path: Path) -> Material:
     return Material(
         title="A map of <somewhere>",
         judgements=(judgement("U-Net", 0.93, tmp_path), judgement("forest", 0.86, tmp_path)),
-        rows=(Row("The whole map", (picture, picture), 0.5),),
+        rows=(Row("The whole map", (picture, picture)),),
         shares=tuple((entry, 1 / 8) for entry in LEGEND.classes),
         runs=(Run("U-Net", {"loss": (Curve("training", (1, 2, 3), (2.0, 1.0, 0.5)),)}, {"epochs": "3"}, tmp_path),),
         jobs=(Job("map", {"Speed": "1.2 Mpx/s (120 km²/s)"}, {"read": 1.0, "compute": 3.0}, tmp_path),),

@@ -88,7 +88,6 @@ class Row:
 
     title: str
     pictures: tuple[Picture, ...]
-    width_km: float
 
 
 @dataclass(frozen=True, slots=True)
