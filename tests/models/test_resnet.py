@@ -1,0 +1,59 @@
+"""ResNet: torchvision's names and numbers of weights, any bands, patches of any size."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from landweave.models.resnet import resnet18, resnet50
+
+# torchvision's documentation: 3 bands, 1000 classes.
+COUNTS = {resnet18: 11_689_512, resnet50: 25_557_032}
+
+
+@pytest.mark.parametrize("make", COUNTS, ids=lambda make: make.__name__)
+def test_the_number_of_weights_is_torchvisions(make) -> None:
+    with torch.device("meta"):
+        assert sum(parameter.numel() for parameter in make(3, 1000).parameters()) == COUNTS[make]
+
+
+def test_the_names_of_weights_are_torchvisions() -> None:
+    with torch.device("meta"):
+        small, large = set(resnet18(3, 10).state_dict()), set(resnet50(3, 10).state_dict())
+    for name in ("conv1.weight", "bn1.running_mean", "layer1.1.conv2.weight", "layer4.0.downsample.1.bias", "fc.bias"):
+        assert name in small
+        assert name in large
+    # A first block that keeps its width has no downsample in ResNet-18, but one in ResNet-50.
+    assert "layer1.0.downsample.0.weight" not in small
+    assert {"layer1.0.downsample.0.weight", "layer3.5.conv3.weight", "layer4.2.bn3.num_batches_tracked"} <= large
+    assert len(small) == 122
+    assert len(large) == 320
+
+
+@pytest.mark.parametrize("make", COUNTS, ids=lambda make: make.__name__)
+def test_any_bands_and_any_size(make) -> None:
+    network = make(12, 19).eval()
+    with torch.inference_mode():
+        assert network(torch.randn(2, 12, 60, 52)).shape == (2, 19)
+
+
+def test_the_stride_stands_at_the_3x3_convolution() -> None:
+    with torch.device("meta"):
+        block = resnet50(3, 10).layer2[0]
+    assert (block.conv1.stride, block.conv2.stride) == ((1, 1), (2, 2))
+
+
+def test_it_learns() -> None:
+    torch.manual_seed(0)
+    network = resnet18(2, 2)
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
+    values, labels = torch.randn(4, 2, 16, 16), torch.arange(4) % 2
+    values[labels == 1] += 1
+    losses = []
+    for _ in range(6):
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(network(values), labels)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
