@@ -20,7 +20,7 @@ BANDS = ("B01", "B02", "B03", "B05")
 
 
 def make(patch_px: int = 12, bands: Sequence[str] = BANDS, targets: Sequence[Target] = ("mask",)) -> Layout:
-    return make_layout(sensor("sentinel-2-l2a"), bands, patch_px, LEGEND, targets)
+    return make_layout(sensor("sentinel-2-l2a"), bands, patch_px, LEGEND, targets=targets)
 
 
 def arrays(layout: Layout, num: int, seed: int = 0) -> dict[str, Any]:
@@ -62,4 +62,4 @@ def write(
         kept = rows(num, first, splits or ("train", "validation", "test"))
         archive.write_shard(folder, f"{shard:06d}", layout, arrays(layout, num, shard), kept)
         first += num
-    return archive.finish(folder, layout, {"made": "for tests"}, {"train-test": 80.0})
+    return archive.finish(folder, layout, {"made": "for tests"})

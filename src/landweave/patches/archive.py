@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from landweave.atomic import aside, write_text
 from landweave.errors import ArchiveError, SplitError
-from landweave.patches import index, stats
+from landweave.patches import index, split, stats
 from landweave.patches.layout import Layout
 from landweave.patches.sample import SPLITS, Row, Split
 from landweave.provenance import file_sha256, record
@@ -95,7 +95,11 @@ def write_shard(folder: Path, name: str, layout: Layout, arrays: Arrays, rows: S
 
 
 def finish(
-    folder: Path, layout: Layout, configuration: Mapping[str, Any], distance_m: Mapping[str, float | None]
+    folder: Path,
+    layout: Layout,
+    configuration: Mapping[str, Any],
+    left: Mapping[str, int] | None = None,
+    may_touch: bool = False,
 ) -> Archive:
     """Write index and manifest over the shards that stand in `folder`, and open the archive.
 
@@ -103,29 +107,40 @@ def finish(
         folder: The archive.
         layout: The layout of its shards.
         configuration: What decided the archive, resolved.
-        distance_m: Between the nearest patches of each two parts.
+        left: What was left away, by reason.
+        may_touch: True for a split as somebody else published it, whose parts may touch; the distances tell.
 
     Raises:
-        SplitError: There is no patch for training.
+        SplitError: There is no patch for training, or parts overlap or touch.
         OutputError: The files cannot be written.
     """
     notes = [json.loads(path.read_text("utf-8")) for path in sorted((folder / SHARDS).glob("*.json"))]
     rows = [Row(**{**row, "bounds": tuple(row["bounds"])}) for note in notes for row in note["rows"]]
-    counts = {split: sum(row.split == split for row in rows) for split in SPLITS}
+    counts = {part: sum(row.split == part for row in rows) for part in SPLITS}
     if not counts["train"]:
         raise SplitError(f"{len(rows)} patches, none for training", "at least one", "see what was left away, and why")
+    distance_m = _distances(rows, may_touch)
     places = [(note["shard"]["name"], place) for note in notes for place in range(note["shard"]["num_rows"])]
     index.write(folder / INDEX, rows, places)
     manifest = record("archive", configuration) | {
         "layout": layout.to_json(),
         "shards": [note["shard"] for note in notes],
         "splits": counts,
-        "distance_m": dict(distance_m),
+        "distance_m": distance_m,
+        "left": dict(left or {}),
         "statistics": stats.to_json(stats.add(stats.from_json(note["sums"]) for note in notes)),
         "index_sha256": file_sha256(folder / INDEX),
     }
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True, default=str) + "\n")
     return open_archive(folder)
+
+
+def _distances(rows: Sequence[Row], may_touch: bool) -> dict[str, float | None]:
+    places = index.places(rows)
+    distance_m = split.distances(places)
+    if not may_touch:
+        split.check_apart(places, distance_m)
+    return distance_m
 
 
 class Archive:
@@ -172,17 +187,17 @@ class Archive:
         """The whole index, one row a patch, in the order of indices."""
         return index.read(self.folder / INDEX)
 
-    def part(self, split: Split) -> Int64[np.ndarray, " n"]:
+    def part(self, name: Split) -> Int64[np.ndarray, " n"]:
         """Indices of the patches of one part, ascending.
 
         Raises:
             SplitError: The part is empty or has another name.
         """
-        found = np.flatnonzero(self._splits == split).astype(np.int64)
+        found = np.flatnonzero(self._splits == name).astype(np.int64)
         if not found.size:
-            counts = ", ".join(f"{name} {num}" for name, num in self.manifest["splits"].items())
+            counts = ", ".join(f"{part} {num}" for part, num in self.manifest["splits"].items())
             raise SplitError(
-                f"the part {split} of {self.folder}",
+                f"the part {name} of {self.folder}",
                 f"a part that has patches ({counts})",
                 "cut the archive with more blocks or other --fractions",
             )

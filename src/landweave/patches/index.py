@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from landweave.atomic import aside
 from landweave.patches.sample import Row
+from landweave.patches.split import Place
 
 _EVERYWHERE = "EPSG:4326"
 
@@ -67,6 +68,14 @@ def read_splits(path: Path) -> NDArray[np.str_]:
 def footprint(row: Row) -> shapely.Geometry:
     """The rectangle of a patch in its own CRS."""
     return shapely.box(*row.bounds)
+
+
+def places(rows: Sequence[Row]) -> list[Place]:
+    """The land of each patch with its part, to measure how far parts lie from each other."""
+    return [
+        Place(row.crs or row.scene, shapely.from_wkt(row.labelled) if row.labelled else footprint(row), row.split)
+        for row in rows
+    ]
 
 
 def _move(shape: shapely.Geometry, old: str, new: str) -> shapely.Geometry:

@@ -120,6 +120,11 @@ class Layout:
         """Pixel size of the finest view."""
         return self.views[0].pixel_size_m
 
+    @property
+    def step_px(self) -> int:
+        """Finest pixels after which pixels of all views begin together."""
+        return math.lcm(*(self.patch_px // view.px for view in self.views))
+
     def shapes(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Shape of one patch and type of each array of a shard, in the order in which they are stored."""
         square = (self.patch_px, self.patch_px)
@@ -148,19 +153,33 @@ class Layout:
 
 
 def make_layout(
-    sensor: Sensor, bands: Iterable[str], patch_px: int, legend: Legend, targets: Iterable[Target] = ("mask",)
+    sensor: Sensor,
+    bands: Iterable[str],
+    patch_px: int,
+    legend: Legend,
+    *,
+    targets: Iterable[Target] = ("mask",),
+    pixel_size_m: float | None = None,
 ) -> Layout:
     """The layout of patches of `patch_px` finest pixels with these bands, each at its own pixel size.
 
     Numbers are stored with the type, scale and offset of `sensor` (the newest processing baseline), whatever
     encoding the scenes have, so that one archive has one encoding.
 
+    Args:
+        sensor: The sensor.
+        bands: Names of bands, in any order.
+        patch_px: Edge of a patch in pixels of the finest band.
+        legend: The classes.
+        targets: What is stored beside the bands.
+        pixel_size_m: Size of the finest pixels where it is not the sensor's; the others keep their ratio to it.
+
     Raises:
         SensorError: A band is unknown or named twice.
         RadiometryError: The bands have different units.
         ConfigError: `patch_px` does not give whole pixels in a coarser view.
     """
-    chosen = _check_bands(sensor, tuple(bands))
+    chosen = _resized(_check_bands(sensor, tuple(bands)), pixel_size_m)
     sizes = sorted({band.pixel_size_m for band in chosen})
     _check_size(patch_px, sizes)
     views = []
@@ -168,6 +187,11 @@ def make_layout(
         of_size = tuple(band for band in chosen if band.pixel_size_m == size)
         views.append(View(size, round(patch_px * sizes[0] / size), of_size, _nodata(sensor)))
     return Layout(sensor.name, patch_px, tuple(views), legend, tuple(targets))
+
+
+def _resized(bands: tuple[Band, ...], finest_m: float | None) -> tuple[Band, ...]:
+    ratio = (finest_m or 0) / min(band.pixel_size_m for band in bands) or 1
+    return tuple(dataclasses.replace(band, pixel_size_m=band.pixel_size_m * ratio) for band in bands)
 
 
 def _nodata(sensor: Sensor) -> float | None:

@@ -1,0 +1,111 @@
+"""Cut an archive of patches from scenes and labels: the whole job, through jobs/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from landweave.errors import SceneError
+from landweave.jobs.executor import Executor, Function, TaskT
+from landweave.jobs.ledger import opened
+from landweave.jobs.run import Progress, fulfil
+from landweave.legend import Legend
+from landweave.patches.archive import SHARDS, finish
+from landweave.patches.extract import cut_shard, probe
+from landweave.patches.layout import Layout
+from landweave.patches.plan import PatchJob, make_plan
+from landweave.provenance import file_sha256
+from landweave.raster.scene import Scene
+
+
+def run(
+    job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Legend | None, folder: Path, *, executor: Executor
+) -> Iterator[Progress]:
+    """Cut the archive in `folder`, or what an earlier run of the same job left to do.
+
+    Args:
+        job: How.
+        scenes: At least one, all of one sensor.
+        labels: A map with ids of `legend`, or polygons.
+        legend: The classes; None to take those of the polygons.
+        folder: The archive.
+        executor: What runs the tasks; the bytes do not depend on it.
+
+    Yields:
+        Records of the phases "patch" and "index".
+
+    Raises:
+        LandweaveError: What cannot work is refused before the first patch is cut; see `make_plan` and `probe`.
+    """
+    if not labels.is_file():
+        raise SceneError(f"labels {labels}, which is no file", "a map or polygons", "check the path after --labels")
+    plan = make_plan(job, scenes, labels, legend, folder)
+    for task in plan.tasks:
+        if task.key.endswith("-0000"):
+            probe(task)
+    configuration = {
+        **job.model_dump(mode="json"),
+        "layout": plan.layout.to_json(),
+        "labels": file_sha256(labels),
+        "scenes": [_identity(scene) for scene in scenes],
+    }
+    yield from cut(cut_shard, plan.tasks, executor, folder, plan.layout, configuration=configuration, left=plan.left)
+
+
+def cut(
+    function: Function[TaskT],
+    tasks: Sequence[TaskT],
+    executor: Executor,
+    folder: Path,
+    layout: Layout,
+    *,
+    configuration: Mapping[str, Any],
+    left: Mapping[str, int] | None = None,
+    may_touch: bool = False,
+) -> Iterator[Progress]:
+    """Run tasks that each write one shard, then write index and manifest.
+
+    Args:
+        function: Writes the shard with the name of the task's key, or none; gives the count "patches".
+        tasks: One for each shard.
+        executor: What runs them.
+        folder: The archive.
+        layout: The layout of all shards.
+        configuration: Everything that decides the archive.
+        left: What was left away before, by reason.
+        may_touch: True for a split as somebody else published it, whose parts may touch.
+    """
+    with opened(folder, configuration) as ledger:
+        stands = _stands(folder, ledger.done)
+        summary: Mapping[str, Any] = {}
+        for record in fulfil(function, tasks, executor, ledger, phase="patch", unit="shards", intact=stands):
+            summary = record.summary
+            yield record
+        away = {**(left or {}), **{name: int(num) for name, num in summary.items() if name != "patches"}}
+        away |= {f"failed: shard {key}": 1 for key in ledger.failed}
+        made = finish(folder, layout, configuration, away, may_touch)
+    yield Progress("index", 1, 1, "archives", _figures(made.manifest))
+
+
+def _stands(folder: Path, done: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
+    def stands(task: Any) -> bool:
+        path = folder / SHARDS / f"{task.key}.h5"
+        return not done[task.key].get("patches") or (path.is_file() and path.with_suffix(".json").is_file())
+
+    return stands
+
+
+def _figures(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: value for name, value in manifest["distance_m"].items() if value is not None}
+    return {**manifest["splits"], **{f"{name} m apart": round(value, 1) for name, value in known.items()}}
+
+
+def _identity(scene: Scene) -> dict[str, Any]:
+    """What a scene is, so that an archive goes on only with the same ones."""
+    return {
+        "id": scene.id,
+        "files": {name: [file.href, file.index, file.scale, file.offset] for name, file in scene.files.items()},
+        "mask": scene.mask.href if scene.mask else None,
+        "grid": [str(scene.grid.crs), list(scene.grid.affine), list(scene.grid.shape)],
+    }

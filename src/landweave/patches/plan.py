@@ -1,0 +1,218 @@
+"""From scenes and labels to the tasks that cut patches: grids, blocks, parts, shards. Reads no pixel."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import shapely
+from pydantic import Field
+
+from landweave.config import Config
+from landweave.errors import LegendError, SplitError
+from landweave.legend import Legend
+from landweave.patches import polygons as drawn
+from landweave.patches.extract import Cut, PatchTask
+from landweave.patches.grids import Plane, common_bands, patch_grid, planes
+from landweave.patches.layout import Layout, make_layout
+from landweave.patches.polygons import Polygon
+from landweave.patches.sample import SPLITS, Split
+from landweave.patches.split import Blocks, Fractions, Place, apart, check_apart, deal, deal_by_class, distances
+from landweave.raster.scene import Scene
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class PatchJob(Config):
+    """How patches are cut from scenes and labels."""
+
+    bands: tuple[str, ...] = ()
+    """Bands to store; empty for all that every scene has and that share the unit of the sensor's picture bands."""
+    patch_px: int = Field(default=96, ge=1)
+    """Edge of a patch in pixels of the finest band."""
+    block_patches: int = Field(default=2, ge=1)
+    """Patches along the edge of a block; a block as a whole is for training, validation or test."""
+    gap_px: int = 24
+    """Pixels between blocks, rounded up to whole pixels of the coarsest band."""
+    fractions: Fractions = (0.6, 0.2, 0.2)
+    """Shares of the blocks (or polygons) for training, validation and test."""
+    seed: int = 0
+    """Decides which block goes where."""
+    areas: Path | None = None
+    """Polygons with the property `split` (train, validation, test) that decide instead of blocks; none may touch."""
+    crs: str | None = None
+    """Cut on a grid in this CRS, resampling the scenes; left away, on each scene's own pixels."""
+    pixel_size_m: float | None = Field(default=None, gt=0)
+    """Pixel size of the finest view where it is not the sensor's; coarser views keep their ratio to it."""
+    min_valid: Share = 0.5
+    """Least share of valid pixels of a patch; patches with less are left away and counted."""
+    min_labelled: Share = 0.0
+    """Least share of labelled pixels of a patch; at least one pixel is always asked for."""
+    class_property: str = "class"
+    """Property that holds the class of a polygon."""
+    patches_per_shard: int = Field(default=256, ge=1)
+    """Patches of one shard, at most; a shard is what one task cuts."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to cut.
+
+    Attributes:
+        layout: What every patch looks like.
+        tasks: One for each shard.
+        left: Patches left away in planning, by reason.
+    """
+
+    layout: Layout
+    tasks: tuple[PatchTask, ...]
+    left: Mapping[str, int]
+
+
+def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Legend | None, folder: Path) -> Plan:
+    """Decide which patches are cut where, and which part each belongs to.
+
+    Args:
+        job: How.
+        scenes: At least one, all of one sensor.
+        labels: A map with ids of `legend`, or polygons.
+        legend: The classes; None to take those of the polygons.
+        folder: The archive.
+
+    Raises:
+        CatalogError: There is no scene, or one twice.
+        SensorError: Scenes of several sensors, or a band that a scene lacks.
+        GridError: A scene's pixels are not those of its sensor, and nobody said what to cut on.
+        LegendError: A map without a legend, or polygons of another one.
+        SplitError: Fewer blocks than parts, or areas that touch.
+    """
+    bands = common_bands(scenes, job.bands)
+    shapes = drawn.read_polygons(labels, job.class_property) if labels.suffix.lower() in drawn.SUFFIXES else None
+    legend = _legend(labels, legend, shapes)
+    layout = make_layout(scenes[0].sensor, bands, job.patch_px, legend, pixel_size_m=job.pixel_size_m)
+    every = planes(scenes, [patch_grid(scene, layout, job.crs) for scene in scenes], layout)
+    if shapes is None:
+        cuts, left = _cut_blocks(job, every, layout)
+    else:
+        cuts, left = _cut_polygons(job, every, layout, shapes), {}
+    make = partial(PatchTask, folder=folder, layout=layout, labels=labels)
+    return Plan(layout, tuple(_tasks(job, every, cuts, make)), left)
+
+
+def _legend(labels: Path, legend: Legend | None, shapes: list[Polygon] | None) -> Legend:
+    if shapes is not None:
+        legend = legend or drawn.make_legend(shapes, labels.name)
+        drawn.check_labels(shapes, legend, labels)
+    if legend is None:
+        raise LegendError(f"the map {labels} without a legend", "the legend of its ids", "name it with --legend")
+    return legend
+
+
+def _cut_blocks(job: PatchJob, every: Sequence[Plane], layout: Layout) -> tuple[list[list[Cut]], dict[str, int]]:
+    """The patches of each scene on blocks that all scenes of a plane share."""
+    step = layout.step_px
+    blocks = Blocks(job.patch_px, job.block_patches, math.ceil(job.gap_px / step) * step)
+    cuts = [_candidates(entry, blocks) for entry in every]
+    if job.areas is None:
+        dealt = deal((cut.block for row in cuts for cut in row), job.fractions, job.seed)
+        return _leave_near(every, [[_with(cut, dealt[cut.block]) for cut in row] for row in cuts], layout, blocks)
+    areas = _read_areas(job.areas)
+    kept = [[c for cut in row for c in _within(cut, entry, areas)] for entry, row in zip(every, cuts, strict=True)]
+    return kept, {"left: not within one area": sum(map(len, cuts)) - sum(map(len, kept))}
+
+
+def _candidates(entry: Plane, blocks: Blocks) -> list[Cut]:
+    return [
+        Cut(
+            f"{entry.scene.id}_{window.row}_{window.col}",
+            window,
+            f"{entry.name}/{row}_{col}",
+            "train",
+        )
+        for (row, col), window in blocks.windows(entry.shape, entry.corner)
+    ]
+
+
+def _with(cut: Cut, split: Split) -> Cut:
+    return dataclasses.replace(cut, split=split)
+
+
+def _place(entry: Plane, cut: Cut) -> Place:
+    box = cut.window.on(entry.grid).boundingbox
+    return Place(entry.name, shapely.box(box.left, box.bottom, box.right, box.top), cut.split)
+
+
+def _leave_near(
+    every: Sequence[Plane], cuts: list[list[Cut]], layout: Layout, blocks: Blocks
+) -> tuple[list[list[Cut]], dict[str, int]]:
+    """Leave away what comes too near to another part across the border of two planes, where blocks do not fit."""
+    if len({entry.name for entry in every}) == 1:
+        return cuts, {}
+    places = [_place(entry, cut) for entry, row in zip(every, cuts, strict=True) for cut in row]
+    # Scenes whose pixels lie otherwise are snapped, by half a coarsest pixel at most on each side.
+    keep = iter(apart(places, (blocks.gap_px - layout.step_px) * layout.pixel_size_m or 1e-6).tolist())
+    kept = [[cut for cut in row if next(keep)] for row in cuts]
+    return kept, {"left: too near to another part": len(places) - sum(map(len, kept))}
+
+
+def _read_areas(path: Path) -> list[Polygon]:
+    areas = drawn.read_polygons(path, "split")
+    if foreign := sorted({area.label for area in areas} - set(SPLITS)):
+        raise SplitError(
+            f"parts {', '.join(foreign)} in {path}",
+            f"parts {', '.join(SPLITS)}",
+            "mend the property split of the areas",
+        )
+    places = [Place(area.crs, area.shape, area.label) for area in areas]  # type: ignore[arg-type]
+    check_apart(places, distances(places))
+    return areas
+
+
+def _within(cut: Cut, entry: Plane, areas: list[Polygon]) -> Iterator[Cut]:
+    land = _place(entry, cut).shape
+    for area in drawn.moved(areas, entry.name):
+        if area.shape.covers(land):
+            yield dataclasses.replace(cut, split=area.label, block=f"area {area.name}")  # type: ignore[arg-type]
+            return
+
+
+def _cut_polygons(job: PatchJob, every: Sequence[Plane], layout: Layout, shapes: list[Polygon]) -> list[list[Cut]]:
+    """The patches of each scene around polygons; each polygon as a whole is for one part."""
+    first = drawn.groups(drawn.moved(shapes, every[0].name))
+    labels = {f"polygon {shapes[group].name}": shapes[group].label for group in first}
+    dealt = deal_by_class(labels, job.fractions, job.seed)
+    cuts = []
+    for entry in every:
+        row = []
+        for polygon, group in zip(drawn.moved(shapes, entry.name), first, strict=True):
+            block = f"polygon {shapes[group].name}"
+            label = layout.legend.index(polygon.label)
+            for piece, (window, wkt) in enumerate(
+                drawn.pieces(polygon.shape, entry.grid, job.patch_px, layout.step_px)
+            ):
+                name = f"{entry.scene.id}_polygon{polygon.name}_{piece}"
+                row.append(Cut(name, window, block, dealt[block], label, wkt))
+        cuts.append(row)
+    return cuts
+
+
+def _tasks(
+    job: PatchJob, every: Sequence[Plane], cuts: Sequence[Sequence[Cut]], make: Callable[..., PatchTask]
+) -> Iterator[PatchTask]:
+    for number, (entry, row) in enumerate(zip(every, cuts, strict=True)):
+        num_shards = math.ceil(len(row) / job.patches_per_shard)
+        for shard in range(num_shards):
+            some = row[shard * len(row) // num_shards : (shard + 1) * len(row) // num_shards]
+            yield make(
+                key=f"{number:05d}-{shard:04d}",
+                scene=entry.scene,
+                grid=entry.grid,
+                cuts=tuple(some),
+                min_valid=job.min_valid,
+                min_labelled=job.min_labelled,
+            )
