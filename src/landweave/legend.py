@@ -25,11 +25,12 @@ _MAX_CLASSES = 254
 
 @dataclass(frozen=True, slots=True)
 class LandClass:
-    """One class: its id in published maps, its name, and its colour as "#rrggbb"."""
+    """One class: its id in published maps, its name, its colour as "#rrggbb", and its code where that is no id."""
 
     id: int
     name: str
     color: str
+    code: int | None = None
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -146,6 +147,8 @@ class _ClassTable(Config):
     """The name for people and for commands."""
     color: str
     """The colour as #rrggbb."""
+    code: int | None = None
+    """The number in published maps where it is none of 0-255 (CORINE's 111-523)."""
 
 
 class LegendTable(Config):
@@ -220,7 +223,7 @@ def _own_file() -> _LegendFile:
 
 def _build(file: _LegendFile) -> dict[str, Legend]:
     return {
-        name: Legend(name, table.source, tuple(LandClass(c.id, c.name, c.color) for c in table.classes))
+        name: Legend(name, table.source, tuple(LandClass(c.id, c.name, c.color, c.code) for c in table.classes))
         for name, table in file.legends.items()
     }
 

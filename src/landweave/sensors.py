@@ -167,8 +167,8 @@ class SensorTable(Config):
     """Physical value of the stored number 0."""
     dtype: DType = "uint16"
     """Type of the stored numbers."""
-    nodata: float | None = 0
-    """The stored number that means no data; nan for floats."""
+    nodata: float | Literal["none"] = 0
+    """The stored number that means no data; nan for floats; "none" where every number is a value."""
     rgb: tuple[str, str, str]
     """Bands for red, green and blue of a picture."""
     baseline_offsets: dict[str, float] = Field(default_factory=dict)
@@ -229,7 +229,8 @@ def _sensor(name: str, table: SensorTable) -> Sensor:
         )
         for band in table.bands
     )
-    made = Sensor(name, table.title, table.source, bands, table.rgb, table.nodata, table.baseline_offsets)
+    nodata = None if table.nodata == "none" else table.nodata
+    made = Sensor(name, table.title, table.source, bands, table.rgb, nodata, table.baseline_offsets)
     if len(set(made.band_names)) != len(bands):
         raise SensorError(f"{name} with bands {made.band_names}", "each band once", "rename or remove the double one")
     made.select(table.rgb)

@@ -27,6 +27,8 @@ def usable(numbers: Shaped[np.ndarray, "h w"], kind: MaskKind) -> Bool[np.ndarra
             return _table(_SCL_TABLE, numbers)
         case "qa_pixel":
             return np.asarray((numbers.astype(np.uint16, copy=False) & _QA_UNUSABLE) == 0)
+        case "cloud_mask":
+            return np.asarray(numbers == 0)
         case "valid":
             return np.asarray(numbers != 0)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped, UInt8
 from odc.geo.geobox import GeoBox
+from rasterio import Affine
 from rasterio.windows import Window as RioWindow
 
 from landweave.errors import GridError, SceneError
@@ -65,9 +66,9 @@ def read(
     target = _Target(grid, out, valid)
     for href, places in _by_file(scene, bands):
         with using(href) as file:
-            _fill(file, places, target)
+            _fill(file, _source(scene, file), places, target)
     if scene.mask is not None and valid.any():
-        valid &= _read_mask(scene.mask, grid)
+        valid &= _read_mask(scene, scene.mask, grid)
     if not valid.all():
         np.copyto(out, 0, where=~valid)
     return out, valid
@@ -106,7 +107,7 @@ def read_map(
         if outside is None:
             outside = int(file.dataset.nodata or 0)
         onto = grid or file.grid
-        numbers, inside = _nearest(file, 1, onto)
+        numbers, inside = _nearest(file, file.grid, 1, onto)
     if not _fit_bytes(numbers):
         raise SceneError(
             f"{path} of {numbers.dtype} with numbers from {numbers.min()} to {numbers.max()}",
@@ -132,26 +133,31 @@ def _by_file(scene: Scene, bands: Sequence[str]) -> Iterator[tuple[str, list[_Pl
     yield from files.items()
 
 
-def _fill(
-    file: Opened,
-    places: list[_Place],
-    target: _Target,
-) -> None:
-    _check_crs(file, target.grid)
-    window = aligned_window(file.grid, target.grid) if same_crs(file.grid, target.grid) else None
+def _source(scene: Scene, file: Opened) -> GeoBox:
+    """The file's grid; where the scene has no place on Earth, the scene's extent in the file's pixels."""
+    if scene.grid.crs is not None:
+        return file.grid
+    (height, width), (own_height, own_width) = scene.grid.shape, file.grid.shape
+    step = scene.grid.affine * Affine.scale(width / own_width, height / own_height)
+    return GeoBox((own_height, own_width), step, None)
+
+
+def _fill(file: Opened, source: GeoBox, places: list[_Place], target: _Target) -> None:
+    _check_crs(file.href, source, target.grid)
+    window = aligned_window(source, target.grid) if same_crs(source, target.grid) else None
     if window is not None:
         _fill_same(file, places, window, target)
         return
-    if file.grid not in target.looked:
-        factor = reduction(file.grid, target.grid)
-        target.looked[file.grid] = factor, look(reduced(file.grid, factor), target.grid)
-    _fill_resampled(file, places, target)
+    if source not in target.looked:
+        factor = reduction(source, target.grid)
+        target.looked[source] = factor, look(reduced(source, factor), target.grid)
+    _fill_resampled(file, places, target.looked[source], target)
 
 
-def _check_crs(file: Opened, grid: GeoBox) -> None:
-    if (file.grid.crs is None) != (grid.crs is None):
+def _check_crs(href: str, source: GeoBox, grid: GeoBox) -> None:
+    if (source.crs is None) != (grid.crs is None):
         raise GridError(
-            f"{file.href} with CRS {file.grid.crs} and a grid with CRS {grid.crs}",
+            f"{href} with CRS {source.crs} and a grid with CRS {grid.crs}",
             "a CRS for both, or for none",
             "give the file its CRS, or ask for pixels of its own grid",
         )
@@ -197,13 +203,9 @@ def _mark(
         valid &= np.isfinite(values)
 
 
-def _fill_resampled(
-    file: Opened,
-    places: list[_Place],
-    target: _Target,
-) -> None:
+def _fill_resampled(file: Opened, places: list[_Place], looked: tuple[int, Seen], target: _Target) -> None:
     out, valid = target.out, target.valid
-    factor, seen = target.looked[file.grid]
+    factor, seen = looked
     valid &= seen.inside
     window = _times(seen.window(), factor).clip(file.window)
     if not window.num_pixels:
@@ -227,19 +229,21 @@ def _times(window: Window, factor: int) -> Window:
     return Window(window.row * factor, window.col * factor, window.height * factor, window.width * factor)
 
 
-def _read_mask(mask: MaskFile, grid: GeoBox) -> Bool[np.ndarray, "h w"]:
+def _read_mask(scene: Scene, mask: MaskFile, grid: GeoBox) -> Bool[np.ndarray, "h w"]:
     with using(mask.href) as file:
-        numbers, inside = _nearest(file, mask.index, grid)
+        numbers, inside = _nearest(file, _source(scene, file), mask.index, grid)
     return np.asarray(usable(numbers, mask.kind) & inside)
 
 
-def _nearest(file: Opened, index: int, grid: GeoBox) -> tuple[Shaped[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+def _nearest(
+    file: Opened, source: GeoBox, index: int, grid: GeoBox
+) -> tuple[Shaped[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
     """Numbers of a band by the nearest pixel in the file's type, and where the grid lies within the file."""
-    _check_crs(file, grid)
-    window = aligned_window(file.grid, grid) if same_crs(file.grid, grid) else None
+    _check_crs(file.href, source, grid)
+    window = aligned_window(source, grid) if same_crs(source, grid) else None
     if window is not None and window.clip(file.window) == window:
         return _numbers(file, [index], window)[0], np.ones(grid.shape, np.bool_)
-    seen = look(file.grid, grid)
+    seen = look(source, grid)
     needed = seen.window()
     if not needed.num_pixels:
         return np.zeros(grid.shape, file.dataset.dtypes[index - 1]), np.zeros(grid.shape, np.bool_)

@@ -13,7 +13,7 @@ from landweave.config import nearest
 from landweave.errors import SensorError
 from landweave.sensors import Band, Sensor
 
-MaskKind = Literal["scl", "qa_pixel", "valid"]
+MaskKind = Literal["scl", "qa_pixel", "cloud_mask", "valid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,13 @@ class BandFile:
 
 @dataclass(frozen=True, slots=True)
 class MaskFile:
-    """Where a scene's mask is: Sentinel-2 SCL classes, Landsat QA_PIXEL bits, or "valid" (0 = not usable)."""
+    """Where a scene's mask is.
+
+    Attributes:
+        href: A path or URL.
+        kind: Sentinel-2 SCL classes, Landsat QA_PIXEL bits, "cloud_mask" (only 0 is usable), "valid" (0 is not usable).
+        index: The band within the file, from 1.
+    """
 
     href: str
     kind: MaskKind

@@ -73,7 +73,8 @@ def encode(
     count, height, width = numbers.shape
     profile = {"count": count, "height": height, "width": width, "dtype": numbers.dtype, "nodata": nodata}
     # Through memory: GDAL notices a full disk only while it closes a file, and then keeps silent.
-    with MemoryFile() as memory:
+    # GDAL puts the georeference into a JPEG 2000 file only where its name ends so.
+    with MemoryFile(ext=".jp2" if jp2 else ".tif") as memory:
         with memory.open(**options, **profile, crs=grid.crs, transform=grid.affine) as file:
             file.write(numbers)
             if tags:

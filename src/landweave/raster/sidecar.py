@@ -1,0 +1,173 @@
+"""Any GeoTIFF as a scene, with a sidecar TOML that says what the file does not."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from odc.geo.geobox import GeoBox
+from pydantic import Field
+from rasterio import Affine
+
+from landweave.config import Config, load
+from landweave.errors import GridError, RadiometryError, SensorError
+from landweave.raster.files import using
+from landweave.raster.scene import BandFile, MaskFile, MaskKind, Scene
+from landweave.sensors import Band, Sensor, Unit, sensor
+
+
+class MaskTable(Config):
+    """Where the mask of a GeoTIFF with a sidecar is."""
+
+    kind: MaskKind
+    """scl (Sentinel-2 scene classification), qa_pixel (Landsat bits), cloud_mask (only 0 is usable) or valid (0 is not)."""
+    file: str | None = None
+    """File name beside the sidecar; left away where the mask is a band of the same file."""
+    index: int = Field(default=1, ge=1)
+    """The band of that file, from 1."""
+
+
+class SidecarTable(Config):
+    """The sidecar `<name>.toml` beside `<name>.tif`."""
+
+    sensor: str
+    """A sensor that landweave knows (`landweave catalog --list`), or one from --sensors."""
+    bands: list[str] = Field(min_length=1)
+    """Names of the file's bands in the file's order; "-" for a band that is not used."""
+    datetime: dt.datetime
+    """When it was taken; UTC where no zone is given."""
+    baseline: str | None = None
+    """The processing baseline ("05.09"), for sensors whose offset depends on it."""
+    scale: float | None = None
+    """Physical value = number * scale + offset; the sensor's own where left away."""
+    offset: float | None = None
+    """Physical value of the number 0; what baseline and sensor say where left away."""
+    unit: Unit | None = None
+    """The unit of number * scale + offset where it is not the sensor's."""
+    nodata: float | None = None
+    """The number that means no data; the file's own, then the sensor's, where left away."""
+    mask: MaskTable | None = None
+    """Where clouds and missing pixels are marked."""
+    georeference: Literal["file", "none"] = "file"
+    """"none" where the file has no place on Earth: pixels of the sensor's size from (0, 0), without a CRS."""
+    cloud_cover: float | None = Field(default=None, ge=0, le=100)
+    """Per cent of the scene."""
+    id: str | None = None
+    """The scene's name; the file's where left away."""
+
+
+def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] | None = None) -> Scene:
+    """The scene of the GeoTIFF at `path` with its sidecar.
+
+    Args:
+        path: The GeoTIFF; `<name>.toml` lies beside it.
+        told: The offset in stored numbers that a user gives for a baseline that does not tell.
+        sensors: A user's own sensors.
+
+    Raises:
+        ConfigError: The sidecar does not fit.
+        SensorError: Sensor or bands are unknown, doubled, or not as many as in the file.
+        RadiometryError: Unit, scale and offset contradict each other, or nobody tells the offset.
+        SceneError: The file cannot be read.
+    """
+    table = load(SidecarTable, path.with_suffix(".toml"))
+    known = sensor(table.sensor, sensors)
+    with using(str(path)) as file:
+        count, nodata, grid = file.dataset.count, file.dataset.nodata, file.grid
+    _check_bands(path, table, known, count)
+    if table.nodata is not None:
+        nodata = table.nodata
+    elif nodata is None and table.scale is None:
+        nodata = known.nodata
+    files = {
+        name: BandFile(str(path.resolve()), index, *_encoding(path, known.band(name), known, table, told), nodata)
+        for index, name in enumerate(table.bands, start=1)
+        if name != "-"
+    }
+    return Scene(
+        id=table.id or path.stem,
+        sensor=_with_unit(known, table.unit),
+        datetime=table.datetime if table.datetime.tzinfo else table.datetime.replace(tzinfo=dt.UTC),
+        grid=_grid(path, grid, known, table),
+        files={name: files[name] for name in known.band_names if name in files},
+        mask=_mask(path, table.mask),
+        baseline=table.baseline,
+        cloud_cover=table.cloud_cover,
+    )
+
+
+def _check_bands(path: Path, table: SidecarTable, known: Sensor, count: int) -> None:
+    named = [name for name in table.bands if name != "-"]
+    known.select(named)
+    if len(table.bands) != count:
+        raise SensorError(
+            f"{len(table.bands)} bands in {path.with_suffix('.toml').name} and {count} in {path.name}",
+            "one name for each band of the file, in the file's order",
+            'correct bands in the sidecar; "-" stands for a band that is not used',
+        )
+    if not named or len(set(named)) != len(named):
+        raise SensorError(
+            f"bands {table.bands} in {path.with_suffix('.toml')}", "at least one band, each once", "correct the sidecar"
+        )
+
+
+def _encoding(path: Path, band: Band, known: Sensor, table: SidecarTable, told: float | None) -> tuple[float, float]:
+    """Scale and offset: the sidecar's word, else what the baseline or --offset says, else the sensor's."""
+    if table.unit == "digital_number":
+        if table.scale or table.offset:
+            raise RadiometryError(
+                f"unit digital_number with scale {table.scale} and offset {table.offset} for {path}",
+                "digital numbers as they are, or scale and offset with a physical unit",
+                "leave scale and offset away, or name the physical unit",
+            )
+        return 1.0, 0.0
+    scale = band.scale if table.scale is None else table.scale
+    if table.offset is not None:
+        _check_told(known, table, scale, told)
+        return scale, table.offset
+    if known.baseline_offsets:
+        return scale, known.offset_number(table.baseline, told) * scale
+    return scale, band.offset if table.scale is None else 0.0
+
+
+def _check_told(known: Sensor, table: SidecarTable, scale: float, told: float | None) -> None:
+    """Refuse an offset in the sidecar that contradicts --offset or the processing baseline beside it."""
+    stated = round(table.offset / scale) if table.offset else 0
+    if told is not None and told != stated:
+        raise RadiometryError(
+            f"offset {told:g} and a sidecar that states {stated:g}", "one of them", "leave --offset away"
+        )
+    if known.baseline_offsets and table.baseline is not None:
+        known.offset_number(table.baseline, stated)
+
+
+def _with_unit(known: Sensor, unit: Unit | None) -> Sensor:
+    if unit is None:
+        return known
+    raw = unit == "digital_number"
+    bands = tuple(
+        dataclasses.replace(band, unit=unit, scale=1.0 if raw else band.scale, offset=0.0 if raw else band.offset)
+        for band in known.bands
+    )
+    return dataclasses.replace(known, bands=bands)
+
+
+def _grid(path: Path, grid: GeoBox, known: Sensor, table: SidecarTable) -> GeoBox:
+    if table.georeference == "none":
+        return GeoBox(grid.shape, Affine.scale(known.pixel_size_m, -known.pixel_size_m), None)
+    if grid.crs is None:
+        raise GridError(
+            f"{path}, which has no CRS",
+            "a file that says where it lies",
+            'write its CRS into the file, or georeference = "none" into the sidecar',
+        )
+    return grid
+
+
+def _mask(path: Path, mask: MaskTable | None) -> MaskFile | None:
+    if mask is None:
+        return None
+    return MaskFile(str((path.parent / mask.file if mask.file else path).resolve()), mask.kind, mask.index)
