@@ -109,7 +109,7 @@ def _lines(records: Iterable[Record], clock: Callable[[], float] = time.monotoni
 
 def line(record: Record, pace: Pace, now_s: float) -> str:
     """One record as a line of text: phase, count, rate, time left, figures."""
-    parts = [f"{record.phase:<12}", f"{record.done}/{record.total or '?'} {record.unit}"]
+    parts = [f"{record.phase:<14}", f"{record.done}/{record.total or '?'} {record.unit}"]
     if rate := pace.rate(record.done, now_s):
         parts.append(f"{rate:.1f} {record.unit}/s")
     left = pace.left_s(record.done, record.total, now_s)
@@ -139,13 +139,16 @@ def _bars(records: Iterable[Record]) -> Ending:
     """One bar a phase."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
     columns = (
-        TextColumn("[bold]{task.description:<12}"),
-        BarColumn(bar_width=28),
-        TextColumn("{task.completed:>6.0f}/{task.fields[of]} {task.fields[unit]:<8}"),
-        TextColumn("{task.fields[speed]}"),
-        TextColumn("[dim]{task.fields[figures]}", table_column=None),
+        TextColumn("[bold]{task.description:<14}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=20),
+        TextColumn(
+            "{task.completed:>5.0f}/{task.fields[of]} {task.fields[unit]:<8}", table_column=Column(no_wrap=True)
+        ),
+        TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
+        TextColumn("[dim]{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
     ending, paces, drawn = Ending(), dict[str, Pace](), {}
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=_REDRAWS_PER_S) as progress:
