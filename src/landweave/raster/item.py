@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -26,6 +27,8 @@ _EXTENSIONS = [
     "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
     "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
 ]
+# GeoParquet wants a geometry; a scene without a CRS lies nowhere.
+_NOWHERE: dict[str, Any] = {"type": "Polygon", "coordinates": []}
 _MASK_KEYS: Mapping[str, MaskKind] = {
     "scl": "scl",
     "SCL": "scl",
@@ -65,8 +68,8 @@ def to_item(scene: Scene) -> pystac.Item:
     }
     item = pystac.Item(
         id=scene.id,
-        geometry=outline,
-        bbox=list(scene.grid.geographic_extent.boundingbox) if outline else None,
+        geometry=outline or _NOWHERE,
+        bbox=list(scene.grid.geographic_extent.boundingbox) if outline else [0.0] * 4,
         datetime=scene.datetime,
         properties={key: value for key, value in properties.items() if value is not None or key == "proj:code"},
         stac_extensions=_EXTENSIONS,
@@ -83,10 +86,12 @@ def _band_asset(band: Band, file: BandFile) -> pystac.Asset:
     eo: dict[str, Any] = {"name": band.name}
     if band.wavelength_nm is not None:
         eo["center_wavelength"] = band.wavelength_nm / 1000
-    raster = {"scale": file.scale, "offset": file.offset, "nodata": file.nodata}
-    if file.nodata is not None and file.nodata != file.nodata:
-        raster["nodata"] = "nan"  # type: ignore[assignment]
-    words = {"eo:bands": [eo], "raster:bands": [raster], "landweave:index": file.index}
+    raster = {"scale": file.scale, "offset": file.offset}
+    if file.nodata is not None and math.isfinite(file.nodata):
+        raster["nodata"] = file.nodata
+    # As a text, for neither JSON nor a column of Parquet holds a number, NaN and nothing side by side.
+    words = {"landweave:index": file.index, "landweave:nodata": str(file.nodata)}
+    words = {"eo:bands": [eo], "raster:bands": [raster], **words}
     return pystac.Asset(file.href, roles=["data"], extra_fields=words)
 
 
@@ -226,7 +231,8 @@ def _band_name(key: str, asset: pystac.Asset, known: Sensor) -> str | None:
 
 def _band_file(item: pystac.Item, asset: pystac.Asset, band: Band, known: Sensor, told: float | None) -> BandFile:
     stated = _raster(asset)
-    nodata = stated.get("nodata", known.nodata)
+    own = asset.extra_fields.get("landweave:nodata")
+    nodata = stated.get("nodata", known.nodata) if own is None else None if own == "None" else own
     return BandFile(
         href=_href(asset),
         index=int(asset.extra_fields.get("landweave:index", 1)),

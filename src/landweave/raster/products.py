@@ -20,10 +20,17 @@ _TIFF = {".tif", ".tiff"}
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What looked like input and could not be read, and why."""
+    """What looked like input and could not be read.
+
+    Attributes:
+        path: The file, folder or item.
+        reason: Why.
+        is_product: Whether it is a product that landweave knows, but refused or damaged; else a raster of no product.
+    """
 
     path: Path
     reason: LandweaveError
+    is_product: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def _walk(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> It
         if path.is_dir() and not path.name.startswith("."):
             yield from _walk(path, told, sensors)
         elif path.suffix.lower() in _TIFF and path not in claimed and not path.name.startswith("."):
-            yield Found((), (Unread(path, _no_sidecar(path)),))
+            yield Found((), (Unread(path, _no_sidecar(path), is_product=False),))
 
 
 def _here(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> Iterator[tuple[Found, set[Path]]]:

@@ -23,7 +23,7 @@ class MaskTable(Config):
     """Where the mask of a GeoTIFF with a sidecar is."""
 
     kind: MaskKind
-    """scl (Sentinel-2 scene classification), qa_pixel (Landsat bits), cloud_mask (only 0 is usable) or valid (0 is not)."""
+    """scl (Sentinel-2 classes), qa_pixel (Landsat bits), cloud_mask (only 0 is usable) or valid (0 is not usable)."""
     file: str | None = None
     """File name beside the sidecar; left away where the mask is a band of the same file."""
     index: int = Field(default=1, ge=1)

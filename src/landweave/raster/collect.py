@@ -1,0 +1,106 @@
+"""Make a catalog from folders and STAC APIs, with a record of what was read and what could not be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from landweave.atomic import write_text
+from landweave.config import Config
+from landweave.errors import CatalogError
+from landweave.provenance import record
+from landweave.raster.catalog import write_catalog
+from landweave.raster.files import is_remote
+from landweave.raster.products import Found, recognise
+from landweave.sensors import Sensor, load_sensors
+
+
+class CatalogJob(Config):
+    """Where scenes are looked for."""
+
+    sources: list[str] = Field(min_length=1)
+    """Folders, GeoTIFFs with a sidecar, or addresses of STAC APIs."""
+    offset: float | None = None
+    """The offset in stored numbers (0 or -1000) for Sentinel-2 products whose baseline does not tell."""
+    sensors: Path | None = None
+    """A TOML file with sensors of your own."""
+    collections: list[str] = Field(default_factory=list)
+    """STAC APIs: the collections to search; all where empty."""
+    bbox: tuple[float, float, float, float] | None = None
+    """STAC APIs: west, south, east, north in degrees."""
+    period: str | None = None
+    """STAC APIs: "2020-06-01/2020-08-31"."""
+    max_cloud_cover: float | None = Field(default=None, ge=0, le=100)
+    """Leave scenes away that are known to have more clouds, in per cent."""
+
+
+def collect(job: CatalogJob, path: Path) -> Found:
+    """Find the scenes of `job` and write them into the catalog at `path`, with a record in `<path>.json`.
+
+    Raises:
+        CatalogError: No scene was found; it says why each input was not read.
+        SceneError: A folder is not there.
+        OutputError: The place cannot be written.
+    """
+    sensors = load_sensors(job.sensors) if job.sensors else {}
+    found = sum((_search(source, job, sensors) for source in job.sources), Found(()))
+    clear = tuple(scene for scene in found.scenes if (scene.cloud_cover or 0) <= _most_clouds(job))
+    if not clear:
+        raise _nothing(job, found)
+    found = Found(clear, found.unread)
+    write_catalog(found.scenes, path)
+    text = json.dumps(_summary(job, found), indent=1, sort_keys=True, ensure_ascii=False)
+    write_text(path.with_name(f"{path.name}.json"), text + "\n")
+    return found
+
+
+def _most_clouds(job: CatalogJob) -> float:
+    return 100.0 if job.max_cloud_cover is None else job.max_cloud_cover
+
+
+def _search(source: str, job: CatalogJob, sensors: dict[str, Sensor]) -> Found:
+    if not is_remote(source):
+        return recognise(Path(source), job.offset, sensors)
+    from landweave.raster.api import search_api
+
+    return search_api(
+        source,
+        collections=job.collections,
+        bbox=job.bbox,
+        period=job.period,
+        max_cloud_cover=job.max_cloud_cover,
+        offset=job.offset,
+        sensors=sensors,
+    )
+
+
+def _nothing(job: CatalogJob, found: Found) -> CatalogError:
+    """The error for a catalog without scenes: the reason itself where there is one, else what was looked at."""
+    looked = ", ".join(job.sources)
+    if found.scenes:
+        return CatalogError(
+            f"{len(found.scenes)} scenes in {looked}, all with more than {_most_clouds(job):g} % clouds",
+            "at least one clearer scene",
+            "raise --max-cloud-cover, or look at another time",
+        )
+    if not found.unread:
+        return CatalogError(
+            f"no scene in {looked}",
+            "Sentinel-2 SAFE or band folders, Landsat Collection 2 folders, STAC items, or GeoTIFFs with a sidecar",
+            "name other folders, or write sidecars (docs/formats.md)",
+        )
+    first = next((unread for unread in found.unread if unread.is_product), found.unread[0])
+    return CatalogError(
+        f"no scene in {looked}: {len(found.unread)} inputs were not read; the first: {first.reason.given}",
+        first.reason.expected,
+        first.reason.do,
+    )
+
+
+def _summary(job: CatalogJob, found: Found) -> dict[str, Any]:
+    unread = [{"path": str(entry.path), "reason": str(entry.reason)} for entry in found.unread]
+    summary = {"num_scenes": len(found.scenes), "num_unread": len(unread), "unread": unread}
+    return {**record("catalog", job.model_dump(mode="json")), "summary": summary}
