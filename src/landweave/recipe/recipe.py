@@ -68,6 +68,9 @@ class TrainRecipe(Config):
     """Samples of one update on each rank, instead of batch_global: the global batch then grows with the ranks."""
     augment: Literal["none", "dihedral"] = "dihedral"
     """none, or dihedral: each sample in one of the eight symmetries of the square, drawn anew in each epoch."""
+    norm_over_ranks: bool = False
+    """Whether batch norm takes the samples of all ranks together, so that the number of ranks changes nothing; slower.
+    Without it each rank normalises its own samples, and other ranks give (slightly) other weights."""
     precision: Wanted = "auto"
     """fp32, bf16, or auto: bf16 where the machine computes in it faster."""
     seed: int = Field(default=1, ge=0)

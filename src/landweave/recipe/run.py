@@ -16,6 +16,7 @@ from landweave.errors import CheckpointError, OutputError
 from landweave.models import table
 from landweave.models.card import Card, save_card
 from landweave.models.sight import find_sight
+from landweave.parallel.norm import norm_over_ranks
 from landweave.parallel.world import World
 from landweave.patches.archive import open_archive
 from landweave.provenance import fingerprint, write_record
@@ -95,6 +96,8 @@ def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, ide
         resume[1].facts["precision"] if resume else precision.choose(recipe.precision, world.device)
     )
     network = _network(recipe, material)
+    if recipe.norm_over_ranks:
+        network = norm_over_ranks(network, world)
     step = Supervised(
         network,
         table=recipe.optimiser,

@@ -54,14 +54,14 @@ class SampleDropout(nn.Module):
     Attributes:
         share: The share of values that become zero; the others are divided by 1 - share.
         channels: Whether whole channels are dropped.
+        keys: Of the samples of the batch that comes next.
     """
-
-    keys: Int64[Tensor, " n"]
 
     def __init__(self, share: float, layer: int, channels: bool) -> None:
         super().__init__()
         self.share, self.layer, self.channels = share, layer, channels
-        self.register_buffer("keys", torch.zeros(0, dtype=torch.int64), persistent=False)
+        # No buffer: replicas spread their buffers from rank 0, and each rank has samples of its own.
+        self.keys: Int64[Tensor, " b"] = torch.zeros(0, dtype=torch.int64)
 
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
         """Give x where the mask keeps it, in training; x itself in evaluation."""

@@ -132,7 +132,7 @@ class Run:
         return self.standing.epoch >= self.course.epochs or (patience is not None and self.standing.stale >= patience)
 
     def records(self) -> Iterator[Record]:
-        """Train; at every record the networks, the standing and the last checkpoint agree.
+        """Train. Closing the generator writes a checkpoint of where it stands.
 
         Raises:
             DivergedError: A loss or weight is NaN or infinite; the last checkpoint is from before.
@@ -146,6 +146,9 @@ class Run:
                 yield self._end_epoch(began)
                 self._save(saver)
             saver.wait()
+        except GeneratorExit:
+            self._save(saver)
+            raise
         finally:
             saver.close()
         checkpoint.put_networks(self.step.networks, self._best or self._weights(), self.folder, "best")
@@ -199,7 +202,7 @@ class Run:
         now.stale += 1
         if is_better:
             now.best, now.best_epoch, now.stale = figures[self.course.monitor], now.epoch, 0
-            now.best_figures = dict(figures)
+            now.best_figures = dict(sorted(figures.items()))
             self._best = self._weights()
         if not figures:
             now.stale = 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 from torch.optim import Optimizer
 
 from landweave.config import Config
@@ -52,6 +55,18 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, 
     light = [weight for weight in trained if weight.dim() <= 1]
     groups = [{"params": heavy, "weight_decay": weight_decay}, {"params": light, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
+
+
+def freeze_idle_biases(network: nn.Module) -> None:
+    """Leave biases untrained that the batch norm right behind takes away again.
+
+    Their gradient is rounding and nothing else, which Adam blows up to steps of full length: running means then lag
+    behind a random walk. It looks for a batch norm registered right after a convolution, as models.fuse does.
+    """
+    for module in network.modules():
+        for before, after in itertools.pairwise(module.children()):
+            if isinstance(before, _ConvNd) and isinstance(after, _BatchNorm) and before.bias is not None:
+                before.bias.requires_grad_(False)
 
 
 def set_rate(optimiser: Optimizer, rate: float) -> None:

@@ -49,12 +49,14 @@ class Batch:
         target: Class indices of pixels (b h w) or patches (b), or 0 and 1 of several labels (b k); IGNORE if unknown.
         weight: Of each sample; 0 leaves it out.
         keys: What everything random about each sample is drawn from.
+        num_samples: How many count, from the beginning; the others have weight 0.
     """
 
     values: Float[Tensor, "b c h w"]
     target: Shaped[Tensor, "b ..."]
     weight: Float[Tensor, " b"]
     keys: Int64[Tensor, " b"]
+    num_samples: int
 
 
 class Prepare:
@@ -103,6 +105,7 @@ class Prepare:
             self._target(arrays, valid, turns),
             self._send(part.weight),
             self._send(part.keys.view(np.int64)),
+            int(part.weight.sum()),
         )
 
     def _values(self, arrays: Arrays, turns: NDArray[np.uint64] | None) -> Float[Tensor, "b c h w"]:

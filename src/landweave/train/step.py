@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from landweave.legend import IGNORE
 from landweave.metrics.confusion import Confusion
+from landweave.parallel.norm import count_samples
 from landweave.parallel.replicate import replicate
 from landweave.parallel.world import World
 from landweave.train import losses, optim
@@ -73,6 +74,7 @@ class Supervised:
         self.precision, self.smoothing = precision, smoothing
         self.class_weights = None if class_weights is None else class_weights.to(world.device)
         self._dropout = seed_dropout(network)
+        optim.freeze_idle_biases(network)
         self.networks = {"main": network}
         self._replica = replicate(network, world)
         self.optimisers = {"main": optim.build(table, network)}
@@ -83,6 +85,7 @@ class Supervised:
         optim.set_rate(optimiser, self.table.rate * factor)
         for layer in self._dropout:
             layer.keys = batch.keys
+        count_samples(network, batch.num_samples)
         network.train()
         share = self._shares(batch)
         whole = self.world.sum(share.sum())

@@ -1,0 +1,68 @@
+"""A real training process killed with SIGKILL at random steps, started again: bit for bit the run that was not."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.recipe import making
+
+RECIPE = """\
+archive = "{archive}"
+epochs = 8
+batch_global = 4
+log_every_steps = 1
+checkpoint_every_steps = 2
+[arguments]
+width = 8
+depth = 2
+dropout = 0.2
+[optimiser]
+rate = 0.01
+"""
+NUM_KILLS = 3
+NUM_LINES = 8 * 3 + 8
+
+
+def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
+    command = [Path(sys.executable).with_name("landweave"), "train", recipe, "-o", out]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def lines(out: Path) -> int:
+    path = out / "log.jsonl"
+    return len(path.read_bytes().splitlines()) if path.exists() else 0
+
+
+def kill_after(process: subprocess.Popen[bytes], out: Path, num_lines: int) -> None:
+    """Kill as soon as the log has so many lines; then the process is somewhere in the next step or in writing."""
+    while lines(out) < num_lines and process.poll() is None:
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+
+
+def test_killed_at_random_steps_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    making.cut(tmp_path / "archive")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE.format(archive=tmp_path / "archive"))
+    whole = start(recipe, tmp_path / "whole")
+    assert (whole.communicate(), whole.returncode)[1] == 0
+    out, num_killed = tmp_path / "killed", 0
+    for num_lines in sorted(random.Random(time.time_ns()).sample(range(2, NUM_LINES - 4), NUM_KILLS)):
+        process = start(recipe, out)
+        kill_after(process, out, num_lines)
+        num_killed += process.returncode == -9
+        assert not (out / "card").exists()
+    assert num_killed == NUM_KILLS
+    last = start(recipe, out)
+    assert (last.communicate(), last.returncode)[1] == 0
+    assert making.told(out) == making.told(tmp_path / "whole")
+    for name in ("weights.safetensors", "card.json"):
+        assert (out / "card" / name).read_bytes() == (tmp_path / "whole/card" / name).read_bytes()
+    assert not list(out.rglob("*.aside*"))
