@@ -1,0 +1,36 @@
+"""The verb simulate: a named world, written as scenes with their truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def simulate(
+    world: Annotated[str, typer.Argument(help="Name of a world: demo-1, default-1, or one of --worlds.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="The folder to write; the same command again goes on in it.")
+    ],
+    seed: Annotated[int | None, typer.Option(help="Another landscape of the same kind.")] = None,
+    *,
+    worlds: Annotated[Path | None, typer.Option(help="A TOML of your own with tables [worlds.NAME].")] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 1 stays in this one.", min=1)] = 1,
+) -> None:
+    """Write a simulated world: scenes as agencies deliver them, with the truth beside them.
+
+    Example: landweave simulate demo-1 -o world/
+
+    The folder holds scenes/ (for landweave catalog) and truth/ (class maps, for landweave patch and evaluate).
+    """
+    from landweave.cli.progress import draw
+    from landweave.jobs.pool import Pool
+    from landweave.jobs.serial import Serial
+    from landweave.simulate.world import load_world
+    from landweave.simulate.write import write
+
+    made = load_world(world, seed, worlds)
+    ending = draw(write(made, out, Pool(workers) if workers > 1 else Serial()))
+    typer.echo(f"scenes: {out / 'scenes'}\ntruth: {out / 'truth'}")
+    ending.leave()

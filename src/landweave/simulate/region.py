@@ -1,0 +1,174 @@
+"""What a landscape is made of: regions, places with a seed, and the ground that is painted. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+from numpy.typing import NDArray
+from pydantic import Field
+
+from landweave.config import Config
+from landweave.simulate.kinds import numbers
+from landweave.simulate.lattice import Axes, Plane, key
+
+_CROPS = {"wheat": 0.36, "maize": 0.2, "rape": 0.12, "beet": 0.1, "potato": 0.06, "alfalfa": 0.08, "fallow": 0.08}
+_ROOFS = {"roof_tile": 0.55, "roof_grey": 0.25, "roof_light": 0.12, "roof_metal": 0.08}
+_SOILS = ("soil_brown", "soil_loam", "soil_dark", "soil_grey", "soil_pale")
+EPOCH = dt.date(1970, 1, 1)
+
+
+class Region(Config):
+    """How the land looks: shares, sizes and materials."""
+
+    relief_m: float = Field(default=420, ge=0)
+    """Height difference between valleys and hills."""
+    wild: float = Field(default=0.42, ge=0, le=1)
+    """Share of the land that is not farmed."""
+    forest: float = Field(default=0.66, ge=0, le=1)
+    """Share of the wild land under forest."""
+    shrub: float = Field(default=0.14, ge=0, le=1)
+    """Share of the wild land under shrubs."""
+    conifer: float = Field(default=0.45, ge=0, le=1)
+    """Share of conifers among the stands."""
+    rock: float = Field(default=0.03, ge=0, le=1)
+    """Share of the wild land that is rock."""
+    meadow: float = Field(default=0.25, ge=0, le=1)
+    """Share of meadows and pastures among the fields."""
+    lakes: float = Field(default=0.02, ge=0, le=1)
+    """Share of the land under lakes."""
+    river_m: float = Field(default=40, ge=0)
+    """Mean width of rivers."""
+    field_m: float = Field(default=120, gt=0)
+    """Mean width of fields."""
+    town: float = Field(default=0.6, ge=0, le=1)
+    """Chance of a town in a square of 4.2 km."""
+    town_m: float = Field(default=750, gt=0)
+    """Mean radius of towns."""
+    felling: float = Field(default=0.01, ge=0)
+    """Share of the stands that are felled in a year."""
+    building: float = Field(default=0.02, ge=0)
+    """Share of the outer quarters that are built in a year."""
+    quarry: float = Field(default=0.35, ge=0, le=1)
+    """Chance of a pit or quarry in a square of 2.6 km."""
+    crops: dict[str, float] = Field(default_factory=lambda: dict(_CROPS))
+    """Weights of the crops."""
+    roofs: dict[str, float] = Field(default_factory=lambda: dict(_ROOFS))
+    """Weights of the roofs of houses."""
+    soils: list[str] = Field(default_factory=lambda: list(_SOILS), min_length=2)
+    """Soils from the commonest to the rarest."""
+
+
+@dataclass
+class Ground:
+    """What stands on each cell of a window.
+
+    Attributes:
+        kind: Number of its kind.
+        owner: Random bits of the object that it belongs to (field, stand, house).
+        soil: Index of the soil within the region's list.
+        across: Metres across the rows of a field.
+        since: Day (counted from 1970) of the event that made it so, 0 where none did.
+        height: Height above the lowest valley in metres.
+        east: How much it rises from one cell to the next one east, per metre.
+        south: The same to the south.
+    """
+
+    kind: NDArray[np.uint8]
+    owner: NDArray[np.uint32]
+    soil: NDArray[np.uint8]
+    across: Plane
+    since: NDArray[np.int32]
+    height: Plane
+    east: Plane
+    south: Plane
+
+    def paint(
+        self,
+        where: NDArray[np.bool_],
+        kind: str | NDArray[np.uint8],
+        owner: int | NDArray[np.uint32],
+        since: NDArray[np.int32] | None = None,
+    ) -> None:
+        """Put `kind` on the cells `where`."""
+        self.kind[where] = numbers()[kind] if isinstance(kind, str) else kind[where]
+        self.owner[where] = owner if isinstance(owner, int) else owner[where]
+        self.since[where] = 0 if since is None else since[where]
+
+
+def bare(
+    shape: tuple[int, int], soil: NDArray[np.uint8], height: Float32[np.ndarray, "h2 w2"], cell_m: float
+) -> Ground:
+    """Ground on which nothing stands yet; `height` has one cell more on each side."""
+    east = (height[1:-1, 2:] - height[1:-1, :-2]) / np.float32(2 * cell_m)
+    south = (height[2:, 1:-1] - height[:-2, 1:-1]) / np.float32(2 * cell_m)
+    zeros = [np.zeros(shape, kind) for kind in (np.uint8, np.uint32, np.float32, np.int32)]
+    return Ground(zeros[0], zeros[1], soil, zeros[2], zeros[3], height[1:-1, 1:-1], east, south)
+
+
+def joined(strips: Sequence[Ground]) -> Ground:
+    """Strips from north to south as one ground."""
+    layers = zip(*(vars(strip).values() for strip in strips), strict=True)
+    return Ground(*(np.concatenate(layer) for layer in layers))
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a landscape is made of.
+
+    Attributes:
+        seed: The world's seed.
+        region: How the land looks.
+        period: First and last day (counted from 1970) of the events: felling, building.
+    """
+
+    seed: int
+    region: Region
+    period: tuple[int, int] = (17_167, 20_089)
+
+    def key(self, name: str) -> int:
+        """32 bits for a layer."""
+        return key(self.seed, name)
+
+
+@dataclass(frozen=True)
+class Land:
+    """Where and when a strip is painted.
+
+    Attributes:
+        place: The world's seed and region.
+        axes: The cells.
+        warp: Metres east and south by which borders bend.
+        to_river: Metres to the middle of the nearest river.
+        date: When.
+    """
+
+    place: Place
+    axes: Axes
+    warp: tuple[Plane, Plane]
+    to_river: Plane
+    date: dt.date
+
+    @property
+    def day(self) -> int:
+        """The date counted from 1970."""
+        return (self.date - EPOCH).days
+
+
+def pick(even: NDArray[np.float32], weights: Mapping[str, float]) -> NDArray[np.uint8]:
+    """A kind for every number in 0-1, by weights."""
+    edges = np.cumsum(list(weights.values()))
+    codes = np.array([numbers()[name] for name in weights], np.uint8)
+    return codes[np.minimum(np.searchsorted(edges / edges[-1], even), len(codes) - 1)]
+
+
+def events(
+    place: Place, chance: NDArray[np.float32], when: NDArray[np.float32], share_a_year: float
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    """Whether something happens to each object within the world's period, and on which day, from two even numbers."""
+    first, last = place.period
+    years = (last - first) / 365.25
+    return chance < share_a_year * years, (first + when * np.float32(last - first)).astype(np.int32)

@@ -1,0 +1,168 @@
+"""Worlds: named, versioned landscapes with known truth, any part of which can be made alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.resources
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import UInt8
+from odc.geo.geobox import GeoBox
+from pydantic import Field, model_validator
+
+from landweave.config import Config, check, nearest, read_toml
+from landweave.errors import ConfigError
+from landweave.sensors import Sensor, sensor
+from landweave.simulate.kinds import classes
+from landweave.simulate.landscape import ground
+from landweave.simulate.lattice import Axes
+from landweave.simulate.observe import majority
+from landweave.simulate.region import EPOCH, Ground, Place, Region
+from landweave.tiling import Window
+
+PIXEL_M = 10.0
+"""Pixel size of truth maps."""
+CELLS = 3
+"""Ground cells along a pixel's edge, for pixels of 5 m and more."""
+# All pixel sizes up to 60 m fit into a part of this many 10 m pixels.
+PART_PX = 360
+
+
+class SceneTable(Config):
+    """One acquisition, as a table [[worlds.NAME.scenes]] says it."""
+
+    sensor: str = "sentinel-2-l2a"
+    """Name of the sensor in sensors.toml."""
+    date: dt.date
+    """When it is taken."""
+    cloud: float = Field(default=0, ge=0, le=1)
+    """Share of the scene under clouds."""
+    snow_m: float | None = None
+    """Height above the valleys from which on snow lies; left away where there is none."""
+    gap: float = Field(default=0, ge=0, le=1)
+    """Share of the scene without data, beyond the edge of the swath."""
+
+
+class World(Config):
+    """A simulated world: everything that decides each of its pixels."""
+
+    name: str
+    """Its name with its version ("demo-1"); a change to a world makes a new version."""
+    seed: int = 1
+    """Chooses one of the landscapes that the world can be."""
+    height_px: int = Field(gt=0, multiple_of=6)
+    """Height in pixels of 10 m."""
+    width_px: int = Field(gt=0, multiple_of=6)
+    """Width in pixels of 10 m."""
+    crs: str = "EPSG:32633"
+    """Coordinate system, in metres."""
+    corner: tuple[float, float] = (499_980.0, 5_400_000.0)
+    """Its north-west corner (x, y)."""
+    regions: list[Region] = Field(default_factory=lambda: [Region()], min_length=1)
+    """How its parts look; they alternate in squares."""
+    region_km: float = Field(default=6, gt=0)
+    """Edge of such a square."""
+    first: dt.date = dt.date(2017, 1, 1)
+    """First day of what happens in it: felling, building."""
+    last: dt.date = dt.date(2024, 12, 31)
+    """Last day of it."""
+    scenes: list[SceneTable] = Field(min_length=1)
+    """What is taken of it."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first >= self.last:
+            raise ValueError("first must be before last")
+        return self
+
+    @property
+    def grid(self) -> GeoBox:
+        """The grid of its truth maps."""
+        return self.grid_of(PIXEL_M)
+
+    def grid_of(self, pixel_size_m: float) -> GeoBox:
+        """Its grid in pixels of another size."""
+        x, y = self.corner
+        high, wide = self.height_px * PIXEL_M, self.width_px * PIXEL_M
+        return GeoBox.from_bbox((x, y - high, x + wide, y), self.crs, resolution=pixel_size_m)
+
+    @property
+    def parts(self) -> list[Window]:
+        """Windows of its grid that partition it, each made alone."""
+        whole = Window.of((self.height_px, self.width_px))
+        return [
+            Window(row, col, PART_PX, PART_PX).clip(whole)
+            for row in range(0, self.height_px, PART_PX)
+            for col in range(0, self.width_px, PART_PX)
+        ]
+
+
+def cell_m(finest_m: float) -> float:
+    """Edge of the ground cells that a sensor with such finest pixels is computed from."""
+    return finest_m / (CELLS if finest_m >= 5 else 2)
+
+
+def sensor_of(scene: SceneTable) -> Sensor:
+    """The sensor that takes the scene."""
+    return sensor(scene.sensor)
+
+
+def ground_of(world: World, axes: Axes, date: dt.date) -> Ground:
+    """What stands on the cells of `axes` at a date."""
+    period = (world.first - EPOCH).days, (world.last - EPOCH).days
+    return ground(Place(world.seed, world.regions[0], period), axes, date)
+
+
+def cover(world: World, window: Window, date: dt.date, pixel_size_m: float = PIXEL_M) -> UInt8[np.ndarray, "h w"]:
+    """The truth: the commonest class (index of simulated-8) of every pixel of a window of the world's grid.
+
+    A window may lie anywhere, and gives what the same pixels of a larger window give.
+    """
+    ratio = CELLS
+    cells = Window(window.row * ratio, window.col * ratio, window.height * ratio, window.width * ratio)
+    made = ground_of(world, Axes.of(cells, pixel_size_m / ratio), date)
+    return majority(classes()[made.kind], ratio, 8)
+
+
+class _WorldFile(Config):
+    worlds: dict[str, dict[str, Any]]
+
+
+@cache
+def known_worlds() -> Mapping[str, Mapping[str, Any]]:
+    """The worlds of worlds.toml by name."""
+    text = importlib.resources.files("landweave.simulate").joinpath("worlds.toml").read_text(encoding="utf-8")
+    return check(_WorldFile, tomllib.loads(text), "worlds.toml").worlds
+
+
+def load_world(name: str, seed: int | None = None, file: Path | None = None, **overrides: Any) -> World:
+    """The world called `name`.
+
+    Args:
+        name: A world of worlds.toml, or of `file`.
+        seed: Another seed than the world's own.
+        file: A user's own TOML with tables [worlds.NAME].
+        overrides: Other values for the world's keys.
+
+    Raises:
+        ConfigError: There is no such world, or a key or value does not fit.
+    """
+    known = check(_WorldFile, read_toml(file), str(file)).worlds if file else known_worlds()
+    if name not in known:
+        raise ConfigError(f"world {name}", nearest(name, known), "name a known world, or give its TOML with --worlds")
+    chosen = {} if seed is None else {"seed": seed}
+    return check(World, {"name": name, **known[name], **chosen, **overrides}, f"world {name}")
+
+
+def truth_dates(world: World) -> list[dt.date]:
+    """The days of the truth maps: of the last scene of every year."""
+    return sorted({max(scene.date for scene in world.scenes if scene.date.year == year) for year in _years(world)})
+
+
+def _years(world: World) -> set[int]:
+    return {scene.date.year for scene in world.scenes}
