@@ -80,14 +80,10 @@ def _soil(place: Place, axes: Axes) -> NDArray[np.uint8]:
 
 def _line_m(axes: Axes, number: int, spacing_m: float, octaves: int) -> Plane:
     """Metres to the nearest place where noise crosses its middle: winding lines that never cross."""
-    values = fractal(axes, number, spacing_m, octaves, 0.42) - np.float32(0.5)
-    slope = np.empty_like(values)
-    down, right = np.zeros_like(values), np.zeros_like(values)
-    down[1:-1] = values[2:] - values[:-2]
-    right[:, 1:-1] = values[:, 2:] - values[:, :-2]
-    np.hypot(down, right, out=slope)
-    slope = slope / np.float32(2 * axes.cell_m)
-    return np.asarray(np.abs(values) / (slope + np.float32(0.25 / spacing_m)))
+    values = fractal(_grown(axes), number, spacing_m, octaves, 0.42) - np.float32(0.5)
+    slope = np.hypot(values[2:, 1:-1] - values[:-2, 1:-1], values[1:-1, 2:] - values[1:-1, :-2])
+    steepness = slope / np.float32(2 * axes.cell_m) + np.float32(0.25 / spacing_m)
+    return np.asarray(np.abs(values[1:-1, 1:-1]) / steepness)
 
 
 def _waters(place: Place, axes: Axes) -> tuple[NDArray[np.uint8], Plane]:
@@ -192,5 +188,5 @@ def _pits(place: Place, axes: Axes, made: Ground) -> None:
 
 
 def _roads(place: Place, axes: Axes, made: Ground) -> None:
-    far = _line_m(_grown(axes), place.key("road"), 6500, 2)[1:-1, 1:-1]
+    far = _line_m(axes, place.key("road"), 6500, 2)
     made.paint(far < 8, "asphalt", place.key("road"))
