@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -29,10 +30,19 @@ def load(kind: type[ConfigT], path: Path, overrides: Iterable[str] = ()) -> Conf
     Raises:
         ConfigError: The file is missing or no TOML, or a key or value does not fit.
     """
-    values = read_toml(path)
-    for override in overrides:
-        _set(values, override)
-    return check(kind, values, str(path))
+    return check(kind, override(read_toml(path), overrides), str(path))
+
+
+def override(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A copy of `values` with each override ("train.epochs=3") applied.
+
+    Raises:
+        ConfigError: An override is none.
+    """
+    changed = copy.deepcopy(dict(values))
+    for text in overrides:
+        _set(changed, text)
+    return changed
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -183,6 +183,19 @@ class Archive:
         bands = [band for view in self.layout.views for band in view.bands]
         return {b.name: (self.statistics[b.name].mean(b), self.statistics[b.name].std(b)) for b in bands}
 
+    def describe(self) -> list[str]:
+        """What the archive holds, in lines for people."""
+        counts, left = self.manifest["splits"], self.manifest["left"]
+        metres = {name: value for name, value in self.manifest["distance_m"].items() if value is not None}
+        layout = self.layout
+        size = f"{layout.patch_px} px of {layout.pixel_size_m:g} m"
+        return [
+            f"{len(self)} patches of {size}, {len(layout.bands)} bands of {layout.sensor}, legend {layout.legend.name}",
+            "parts: " + ", ".join(f"{name} {num}" for name, num in counts.items()),
+            "apart: " + (", ".join(f"{name} {value:.0f} m" for name, value in metres.items()) or "one part only"),
+            *(f"{reason}: {num}" for reason, num in left.items()),
+        ]
+
     def table(self) -> geopandas.GeoDataFrame:
         """The whole index, one row a patch, in the order of indices."""
         return index.read(self.folder / INDEX)

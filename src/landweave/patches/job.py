@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from landweave.errors import SceneError
+from landweave.errors import CatalogError, SceneError
 from landweave.jobs.executor import Executor, Function, TaskT
 from landweave.jobs.ledger import opened
 from landweave.jobs.run import Progress, fulfil
-from landweave.legend import Legend
+from landweave.legend import legend, load_legends
 from landweave.patches.archive import SHARDS, finish
 from landweave.patches.extract import cut_shard, probe
 from landweave.patches.layout import Layout
 from landweave.patches.plan import PatchJob, make_plan
 from landweave.provenance import file_sha256
+from landweave.raster.catalog import read_catalog
 from landweave.raster.scene import Scene
 
 
-def run(
-    job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Legend | None, folder: Path, *, executor: Executor
-) -> Iterator[Progress]:
+def run(job: PatchJob, folder: Path, *, executor: Executor) -> Iterator[Progress]:
     """Cut the archive in `folder`, or what an earlier run of the same job left to do.
 
     Args:
-        job: How.
-        scenes: At least one, all of one sensor.
-        labels: A map with ids of `legend`, or polygons.
-        legend: The classes; None to take those of the polygons.
+        job: What and how.
         folder: The archive.
         executor: What runs the tasks; the bytes do not depend on it.
 
@@ -38,19 +35,42 @@ def run(
     Raises:
         LandweaveError: What cannot work is refused before the first patch is cut; see `make_plan` and `probe`.
     """
-    if not labels.is_file():
-        raise SceneError(f"labels {labels}, which is no file", "a map or polygons", "check the path after --labels")
-    plan = make_plan(job, scenes, labels, legend, folder)
+    if not job.labels.is_file():
+        raise SceneError(f"labels {job.labels}, which is no file", "a map or polygons", "check the path after --labels")
+    scenes = choose(job)
+    extra = load_legends(job.legends) if job.legends else None
+    plan = make_plan(job, scenes, legend(job.legend, extra) if job.legend else None, folder)
     for task in plan.tasks:
         if task.key.endswith("-0000"):
             probe(task)
     configuration = {
         **job.model_dump(mode="json"),
         "layout": plan.layout.to_json(),
-        "labels": file_sha256(labels),
+        "labels_sha256": file_sha256(job.labels),
         "scenes": [_identity(scene) for scene in scenes],
     }
     yield from cut(cut_shard, plan.tasks, executor, folder, plan.layout, configuration=configuration, left=plan.left)
+
+
+def choose(job: PatchJob) -> list[Scene]:
+    """The scenes of the catalog that a job asks for.
+
+    Raises:
+        CatalogError: There is none.
+    """
+    every = read_catalog(job.scenes)
+    first, last = job.period or (dt.date.min, dt.date.max)
+    chosen = [
+        scene for scene in every if job.sensor in (None, scene.sensor.name) and first <= scene.datetime.date() <= last
+    ]
+    if not chosen:
+        seen = ", ".join(sorted({f"{scene.sensor.name} on {scene.datetime.date()}" for scene in every})[:8])
+        raise CatalogError(
+            f"{job.scenes} without a scene of {job.sensor or 'any sensor'} from {first} to {last}",
+            f"at least one; there are {seen}",
+            "choose another --sensor or --period",
+        )
+    return chosen
 
 
 def cut(

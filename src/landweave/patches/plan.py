@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,18 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class PatchJob(Config):
     """How patches are cut from scenes and labels."""
 
+    scenes: Path
+    """The catalog of the scenes."""
+    labels: Path
+    """A map of class ids, or polygons (GeoJSON, GeoPackage, GeoParquet, shapefile)."""
+    legend: str | None = None
+    """Legend of the labels; left away, polygons bring their own classes."""
+    legends: Path | None = None
+    """TOML with legends of your own."""
+    sensor: str | None = None
+    """Take only the scenes of this sensor."""
+    period: tuple[dt.date, dt.date] | None = None
+    """Take only scenes from the first to the last day, both included."""
     bands: tuple[str, ...] = ()
     """Bands to store; empty for all that every scene has and that share the unit of the sensor's picture bands."""
     patch_px: int = Field(default=96, ge=1)
@@ -74,13 +87,12 @@ class Plan:
     left: Mapping[str, int]
 
 
-def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Legend | None, folder: Path) -> Plan:
+def make_plan(job: PatchJob, scenes: Sequence[Scene], legend: Legend | None, folder: Path) -> Plan:
     """Decide which patches are cut where, and which part each belongs to.
 
     Args:
         job: How.
         scenes: At least one, all of one sensor.
-        labels: A map with ids of `legend`, or polygons.
         legend: The classes; None to take those of the polygons.
         folder: The archive.
 
@@ -91,7 +103,7 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Lege
         LegendError: A map without a legend, or polygons of another one.
         SplitError: Fewer blocks than parts, or areas that touch.
     """
-    bands = common_bands(scenes, job.bands)
+    bands, labels = common_bands(scenes, job.bands), job.labels
     shapes = drawn.read_polygons(labels, job.class_property) if labels.suffix.lower() in drawn.SUFFIXES else None
     legend = _legend(labels, legend, shapes)
     layout = make_layout(scenes[0].sensor, bands, job.patch_px, legend, pixel_size_m=job.pixel_size_m)

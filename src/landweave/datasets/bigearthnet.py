@@ -1,0 +1,251 @@
+"""BigEarthNet, version 1 and 2: patch folders as published, with the labels and splits that came with them."""
+
+from __future__ import annotations
+
+import bz2
+import datetime as dt
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+
+from landweave.config import nearest
+from landweave.datasets.folders import Folders, FoldersJob, PatchFolder
+from landweave.errors import LegendError, SceneError, SplitError
+from landweave.legend import IGNORE, Crosswalk, crosswalk, legend
+from landweave.patches.layout import make_layout
+from landweave.patches.sample import Counts, Split
+from landweave.sensors import sensor
+
+PATCH_PX = 120
+_BAND = re.compile(r"_(B\d[0-9A]|B\d\d)\.tiff?$", re.IGNORECASE)
+_FILES: Mapping[Split, tuple[str, ...]] = {
+    "train": ("train",),
+    "validation": ("val", "validation"),
+    "test": ("test",),
+}
+METADATA = "metadata.parquet"
+COLUMNS = ("patch_id", "labels", "split", "contains_seasonal_snow", "contains_cloud_or_shadow")
+
+
+def find_v1(job: FoldersJob) -> Folders:
+    """The patches of BigEarthNet version 1 below `job.folder`: a folder each, with 12 GeoTIFFs and a json of labels.
+
+    The published split stands in train.csv, val.csv and test.csv (or .csv.bz2), anywhere below it.
+
+    Raises:
+        SceneError: There is no patch, or a json is damaged.
+        LegendError: A label is none of the 43, or the legend is none of BigEarthNet's.
+        RadiometryError: The processing baseline does not tell the offset, or contradicts --offset.
+        SplitError: The published split is missing, or holds a patch twice.
+    """
+    known, labels = sensor("sentinel-2-l2a"), _Labels("bigearthnet-43", job.legend)
+    parts = read_parts(job.folder) if job.split == "published" else {}
+    away = read_lists(job.exclude)
+    counts, found = Counts(), []
+    for path in sorted(job.folder.rglob("*_labels_metadata.json")):
+        name = path.name.removesuffix("_labels_metadata.json")
+        if not (files := band_files(path.parent)):
+            continue  # A Sentinel-1 partner has the same json and other files.
+        note = _read_json(path)
+        classes = labels.indices(note["labels"], path)
+        if name in away:
+            counts.leave("left: in a list to leave away")
+        elif not classes:
+            counts.leave("left: no label of this legend")
+        else:
+            product = str(note.get("tile_source", ""))
+            added = known.offset_number(_baseline(product), job.offset)
+            time = str(note.get("acquisition_date", "")).replace(" ", "T")
+            scene = product.removesuffix(".SAFE")
+            found.append(PatchFolder(name, files, classes, added, parts.get(name, ""), None, scene, time))
+    return _folders(job, found, counts, labels)
+
+
+def find_v2(job: FoldersJob) -> Folders:
+    """The patches of BigEarthNet version 2 below `job.folder`: BigEarthNet-S2/PRODUCT/PATCH/PATCH_BAND.tif.
+
+    Labels (19 classes) and split stand in metadata.parquet, maps of pixels in Reference_Maps/PRODUCT/PATCH/.
+
+    Raises:
+        SceneError: There is no patch, or no metadata.parquet in its published columns.
+        LegendError: A label is none of the 19, or the legend is none of BigEarthNet's.
+        RadiometryError: The processing baseline (N9999) does not tell the offset and nobody did.
+        SplitError: A part has a name that is none.
+    """
+    known, labels = sensor("sentinel-2-l2a"), _Labels("bigearthnet-19", job.legend, job.targets)
+    table = read_metadata(job.metadata or _find_metadata(job.folder))
+    maps = {path.name.removesuffix("_reference_map.tif"): path for path in job.folder.rglob("*_reference_map.tif")}
+    away = read_lists(job.exclude)
+    counts, found = Counts(), []
+    for path in sorted({path.parent for path in job.folder.rglob("*_B02.tif")}):
+        if path.name in away:
+            counts.leave("left: in a list to leave away")
+        elif path.name not in table:
+            counts.leave(f"left: not in {METADATA}")
+        else:
+            note = table[path.name]
+            classes = labels.indices(note["labels"], path) if "classes" in job.targets else ()
+            added = known.offset_number(_baseline(path.name), job.offset)
+            scene, time = path.name.rsplit("_", 2)[0], _time(path.name)
+            files, reference = band_files(path), maps.get(path.name)
+            found.append(PatchFolder(path.name, files, classes, added, note["split"], reference, scene, time))
+    return _folders(job, found, counts, labels)
+
+
+class _Labels:
+    """Published names to indices of the legend that was asked for."""
+
+    def __init__(self, published: str, wanted: str, targets: Sequence[str] = ("classes",)) -> None:
+        kinds = ("bigearthnet-43", "bigearthnet-19")
+        if wanted not in kinds or ("classes" in targets and kinds.index(wanted) < kinds.index(published)):
+            raise LegendError(
+                f"legend {wanted} for labels in {published}",
+                " or ".join(kinds[kinds.index(published) :]),
+                "name that with --legend, or take the masks alone with --targets mask",
+            )
+        self.published, self.wanted = legend(published), legend(wanted)
+        self.walk: Crosswalk | None = crosswalk(published, wanted) if wanted != published and self._down() else None
+
+    def _down(self) -> bool:
+        return self.published.name == "bigearthnet-43"
+
+    def indices(self, names: Iterable[str], source: Path) -> tuple[int, ...]:
+        """Indices of the wanted legend, ascending; classes that the crosswalk drops are left away."""
+        for name in names:
+            if name not in self.published.names:
+                raise LegendError(
+                    f"label {name} in {source}",
+                    f"a class of {self.published.name}: {nearest(name, self.published.names)}",
+                    "check that this is the data set that was named, as published",
+                )
+        every = [self.published.index(name) for name in names]
+        table = self.walk.indices() if self.walk else range(256)
+        return tuple(sorted({int(table[index]) for index in every} - {IGNORE}))
+
+    def codes(self) -> dict[int, int]:
+        """Class index of each CORINE code; codes that the crosswalk drops are left away."""
+        corine = legend("corine-44")
+        table = crosswalk("corine-44", self.wanted.name).indices()
+        return {
+            entry.code: int(table[index])
+            for index, entry in enumerate(corine.classes)
+            if entry.code is not None and table[index] != IGNORE
+        }
+
+
+def _folders(job: FoldersJob, found: list[PatchFolder], counts: Counts, labels: _Labels) -> Folders:
+    if not found:
+        raise SceneError(
+            f"{job.folder} with no patch of {job.dataset}" + "".join(f"; {n} {why}" for why, n in counts.left.items()),
+            "patch folders as published, each with its GeoTIFFs and labels",
+            "check the folder, and that the data set is unpacked and the one that was named",
+        )
+    bands = job.bands or sensor("sentinel-2-l2a").band_names
+    layout = make_layout(sensor("sentinel-2-l2a"), bands, PATCH_PX, labels.wanted, targets=job.targets)
+    return Folders(tuple(found), layout, labels.codes() if "mask" in job.targets else {}, counts.left)
+
+
+def band_files(folder: Path) -> dict[str, Path]:
+    """Band to file of one patch folder."""
+    return {match.group(1).upper(): path for path in sorted(folder.iterdir()) if (match := _BAND.search(path.name))}
+
+
+def _baseline(product: str) -> str | None:
+    found = re.search(r"_N(\d{4})_", product)
+    return found.group(1) if found else None
+
+
+def _time(product: str) -> str:
+    found = re.search(r"_(\d{8}T\d{6})_", product)
+    return dt.datetime.strptime(found.group(1), "%Y%m%dT%H%M%S").isoformat() if found else ""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        note = json.loads(path.read_text("utf-8"))
+        if not isinstance(note["labels"], list):
+            raise TypeError("labels is no list")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SceneError(
+            f"{path}: {error!r}", 'a json with a list of "labels", as published', "copy that patch again"
+        ) from error
+    return dict(note)
+
+
+def read_parts(folder: Path) -> dict[str, Split]:
+    """The published split of version 1: part of each patch.
+
+    Raises:
+        SplitError: A list is missing, or a patch stands in two.
+    """
+    parts: dict[str, Split] = {}
+    for split, names in _FILES.items():
+        lists = [path for name in names for path in (*folder.rglob(f"{name}.csv"), *folder.rglob(f"{name}.csv.bz2"))]
+        if not lists:
+            raise SplitError(
+                f"{folder} without {names[0]}.csv or {names[0]}.csv.bz2",
+                "the three published lists of patches",
+                "copy them into the folder, or choose --split blocks",
+            )
+        for name in _lines(lists[0]):
+            if parts.setdefault(name, split) != split:
+                raise SplitError(
+                    f"patch {name} in the parts {parts[name]} and {split}",
+                    "parts that do not overlap",
+                    "take the published lists, or choose --split blocks",
+                )
+    return parts
+
+
+def read_lists(paths: Iterable[Path]) -> set[str]:
+    """Names of patches in lists (csv, csv.bz2), one a line.
+
+    Raises:
+        SceneError: A list cannot be read.
+    """
+    return {name for path in paths for name in _lines(path)}
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        content = bz2.decompress(path.read_bytes()) if path.suffix == ".bz2" else path.read_bytes()
+        lines = content.decode("utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise SceneError(f"{path}: {error}", "a list of patches, one a line", "copy that list again") from error
+    return (line.split(",")[0].strip() for line in lines if line.strip())
+
+
+def _find_metadata(folder: Path) -> Path:
+    found = sorted(folder.rglob(METADATA))
+    if not found:
+        raise SceneError(
+            f"{folder} without {METADATA}",
+            f"the published {METADATA} with labels and split of each patch",
+            "copy it into the folder, or say where it lies with --metadata",
+        )
+    return found[0]
+
+
+def read_metadata(path: Path) -> dict[str, dict[str, Any]]:
+    """The table of version 2: labels and part of each patch.
+
+    Raises:
+        SceneError: It cannot be read, or lacks a published column.
+        SplitError: A part has a name that is none.
+    """
+    try:
+        table = pyarrow.parquet.read_table(path, columns=["patch_id", "labels", "split"])
+    except (OSError, ValueError) as error:
+        raise SceneError(
+            f"{path}: {error}", f"a table with the columns {', '.join(COLUMNS[:3])}", "copy the published file again"
+        ) from error
+    rows = {row["patch_id"]: row for row in table.to_pylist()}
+    if foreign := sorted({str(row["split"]) for row in rows.values()} - set(_FILES)):
+        raise SplitError(
+            f"parts {', '.join(foreign)} in {path}", f"parts {', '.join(_FILES)}", "take the published file"
+        )
+    return rows
