@@ -141,6 +141,8 @@ class Crosswalk:
 
 
 class _ClassTable(Config):
+    """One class of a legend TOML."""
+
     id: int
     """The number in published maps, 0-255."""
     name: str
@@ -161,6 +163,8 @@ class LegendTable(Config):
 
 
 class _CrosswalkTable(Config):
+    """How the classes of one legend become those of another, under [crosswalks.OLD.NEW]."""
+
     source: str
     """Where the table comes from."""
     table: dict[str, list[str]]
@@ -168,8 +172,12 @@ class _CrosswalkTable(Config):
 
 
 class _LegendFile(Config):
+    """A TOML file of legends."""
+
     legends: dict[str, LegendTable] = Field(default_factory=dict)
+    """Legends by name."""
     crosswalks: dict[str, dict[str, _CrosswalkTable]] = Field(default_factory=dict)
+    """Crosswalks by the name of the old legend, then by that of the new one."""
 
 
 def load_legends(path: Path) -> dict[str, Legend]:

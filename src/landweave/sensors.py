@@ -178,7 +178,10 @@ class SensorTable(Config):
 
 
 class _SensorFile(Config):
+    """A TOML file of sensors."""
+
     sensors: dict[str, SensorTable]
+    """Sensors by name."""
 
 
 def load_sensors(path: Path) -> dict[str, Sensor]:
