@@ -9,7 +9,7 @@ from landweave.models.normalise import Normalise
 
 def test_bands_get_mean_zero_and_deviation_one() -> None:
     values = torch.tensor([[[[1.0, 3.0]], [[10.0, 30.0]]]])
-    scaled = Normalise([2, 20], [1, 10])(values)
+    scaled = Normalise([2.0, 20.0], [1.0, 10.0])(values)
     torch.testing.assert_close(scaled, torch.tensor([[[[-1.0, 1.0]], [[-1.0, 1.0]]]]))
 
 
@@ -18,7 +18,7 @@ def test_invalid_pixels_are_zero_even_where_they_are_nan() -> None:
     values[..., 0, 0] = 5
     valid = torch.zeros(1, 2, 2, dtype=torch.bool)
     valid[0, 0, 0] = True
-    scaled = Normalise([1, 1], [2, 2])(values, valid)
+    scaled = Normalise([1.0, 1.0], [2.0, 2.0])(values, valid)
     assert scaled[0, :, 0, 0].tolist() == [2, 2]
     assert scaled.sum() == 4
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
@@ -25,7 +24,7 @@ class Confusion:
     counts: Int64[np.ndarray, "k k"]
 
     @classmethod
-    def zero(cls, num_classes: int) -> Self:
+    def zero(cls, num_classes: int) -> Confusion:
         """No pixels: `zero(k) + a` equals `a`."""
         return cls(np.zeros((num_classes, num_classes), np.int64))
 
@@ -36,7 +35,7 @@ class Confusion:
         truth: UInt8[np.ndarray, "*shape"],
         num_classes: int,
         valid: Bool[np.ndarray, "*shape"] | None = None,
-    ) -> Self:
+    ) -> Confusion:
         """Count two arrays of class indices against each other; IGNORE in either, or `valid` False, is left out."""
         used = (predicted != IGNORE) & (truth != IGNORE)
         if valid is not None:
@@ -45,8 +44,8 @@ class Confusion:
         counts = np.bincount(pairs, minlength=num_classes**2)
         return cls(counts.astype(np.int64).reshape(num_classes, num_classes))
 
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.counts + other.counts)
+    def __add__(self, other: Confusion) -> Confusion:
+        return Confusion(self.counts + other.counts)
 
     @property
     def num_classes(self) -> int:

@@ -129,7 +129,7 @@ class _Strip:
         stride = self._stride(spread)
         return Sight(1, None) if stride is None else Sight(stride, self._reach(stride, spread))
 
-    def _run(self, strip: Float64[Tensor, "1 c h w"]) -> Float64[Tensor, "k h w"]:
+    def _run(self, strip: Float64[Tensor, "1 c h w"]) -> Float64[Tensor, "k _ w"]:
         """Scores of a strip, each as wide as the pixels it stands for."""
         scores = self.probe(strip.transpose(2, 3)).transpose(2, 3) if self.turned else self.probe(strip)
         return scores[0].repeat_interleave(_ratio(scores, (strip.shape[2], strip.shape[3])), dim=2)  # type: ignore[no-any-return]
