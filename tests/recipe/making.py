@@ -45,7 +45,7 @@ def numbers(seed: int, num: int, px: int) -> dict[str, np.ndarray[Any, Any]]:
         "data_10m": fine.astype(np.uint16),
         "data_20m": half.astype(np.uint16),
         "mask": mask,
-        "classes": np.stack([(coarse == k).any((1, 2)) for k in range(3)], 1).astype(np.uint8),
+        "classes": np.stack([(coarse == k).mean((1, 2)) > 0.3 for k in range(3)], 1).astype(np.uint8),
         "valid": generator.random((num, px, px)) > 0.05,
     }
 

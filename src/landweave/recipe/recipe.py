@@ -13,7 +13,6 @@ from landweave.train.precision import Wanted
 from landweave.train.schedules import Schedule
 
 Task = Literal["pixels", "patches", "multilabel"]
-CLASSICAL = ("forest", "linear")
 
 
 class LossTable(Config):
@@ -84,8 +83,6 @@ class TrainRecipe(Config):
     def _fits(self) -> Self:
         if self.batch_global is not None and self.batch_per_rank is not None:
             raise ValueError("batch_global or batch_per_rank, not both")
-        if self.network in CLASSICAL and self.task != "pixels":
-            raise ValueError(f"task pixels, which is what {self.network} learns")
         if self.stopping.monitor == "micro_f1" and self.task != "multilabel":
             raise ValueError("micro_f1 for task multilabel only")
         if self.task == "multilabel" and self.stopping.monitor in {"overall_accuracy", "mean_iou", "kappa"}:

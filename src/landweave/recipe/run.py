@@ -13,13 +13,15 @@ from torch import nn
 
 from landweave.atomic import locked, sweep
 from landweave.errors import CheckpointError, OutputError
+from landweave.jobs.run import Progress
 from landweave.models import table
-from landweave.models.card import Card, save_card
+from landweave.models.card import CLASSICAL, Card, save_card
 from landweave.models.sight import find_sight
 from landweave.parallel.norm import norm_over_ranks
 from landweave.parallel.world import World
 from landweave.patches.archive import open_archive
 from landweave.provenance import fingerprint, write_record
+from landweave.recipe import classical
 from landweave.recipe import material as materials
 from landweave.recipe.material import Material
 from landweave.recipe.recipe import TrainRecipe
@@ -35,7 +37,7 @@ from landweave.train.step import Supervised
 _RECIPE, CARD, _CHECKPOINTS = "recipe.json", "card", "checkpoints"
 
 
-def run(recipe: TrainRecipe, out: Path, world: World) -> Iterator[Record]:
+def run(recipe: TrainRecipe, out: Path, world: World) -> Iterator[Record | Progress]:
     """Train as `recipe` says and write `out`/card; goes on where an earlier process stopped.
 
     On one CPU process with the same threads and versions of libraries, weights and log (but for seconds) are bit for
@@ -52,7 +54,11 @@ def run(recipe: TrainRecipe, out: Path, world: World) -> Iterator[Record]:
             held.enter_context(locked(out))
             _settle(recipe, out, identity)
         world.wait()
-        yield from _train(recipe, material, out, world, identity)
+        if recipe.network in CLASSICAL:
+            # One fit cannot be shared: the other ranks have nothing to do.
+            yield from classical.fit(recipe, material, out, identity) if world.is_first else ()
+        else:
+            yield from _train(recipe, material, out, world, identity)
 
 
 def _identity(recipe: TrainRecipe, material: Material, world: World) -> str:
