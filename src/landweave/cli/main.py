@@ -25,19 +25,25 @@ VERBS = {
 }
 _INTERRUPTED = 130
 
+# A paragraph that begins with a backspace keeps its lines.
 _EPILOG = """\
-[bold]From scenes to a map:[/bold]
+\b
+[bold]From scenes to a map[/bold]
+  landweave catalog scenes/ -o catalog.parquet
+  landweave patch --scenes catalog.parquet --labels truth.tif \\
+                  --legend worldcover -o archive/
+  landweave train recipe.toml --set archive=archive/ -o run/
+  landweave map --card run/card --scenes catalog.parquet -o map/
+  landweave evaluate --map map/map.tif --truth truth.tif -o evaluation/
+  landweave report archive/ run/ map/ evaluation/ -o report.html
 
-landweave catalog scenes/ -o catalog.parquet\n
-landweave patch --scenes catalog.parquet --labels truth.tif --legend corine-44 -o archive/\n
-landweave train recipe.toml -o run/\n
-landweave map --card run/card --scenes catalog.parquet -o map/\n
-landweave evaluate --map map/map.tif --truth truth.tif -o evaluation/
-
+\b
 [bold]Nothing at hand?[/bold]  landweave demo -o demo/
+[bold]An example of each[/bold]  landweave VERB --help
 
-Every verb has an example: landweave VERB --help. Exit codes: 0 done, 1 refused or failed, 2 wrong usage,
-3 done but for tasks set aside, 130 stopped with Ctrl-C.
+\b
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 done but for tasks
+set aside, 130 stopped with Ctrl-C. Run a stopped command again: it goes on.
 """
 
 app = typer.Typer(
