@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 
 from landweave.errors import SceneError
+from landweave.raster.arrays import is_array, open_array
 from landweave.tiling import Window
 
 # Far below the usual limit of 1,024 open files, far above the bands of one scene.
@@ -30,11 +31,12 @@ _REMOTE = {
 
 @dataclass
 class Opened:
-    """An open file, its grid, and the lock that lets one thread at a time use it."""
+    """An open file, its grid, the memory that it lies in, and the lock that lets one thread at a time use it."""
 
     href: str
     dataset: Any
     grid: GeoBox
+    memory: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -99,8 +101,8 @@ def _get(href: str) -> Opened:
 
 def _open(href: str) -> Opened:
     with _naming(href), _settings(href):
-        dataset = rasterio.open(href)
-        return Opened(href, dataset, GeoBox.from_rio(dataset))
+        dataset, memory = open_array(href) if is_array(href) else (rasterio.open(href), None)
+        return Opened(href, dataset, GeoBox.from_rio(dataset), memory)
 
 
 def _close_oldest() -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from landweave.errors import LandweaveError, SceneError
+from landweave.raster.arrays import SUFFIX, path_of
 from landweave.raster.item import item_files, read_item_file
 from landweave.raster.landsat import product_names, read_landsat
 from landweave.raster.scene import Scene
@@ -15,7 +16,7 @@ from landweave.raster.sentinel2 import is_band_folder, is_safe, read_band_folder
 from landweave.raster.sidecar import read_sidecar
 from landweave.sensors import Sensor
 
-_TIFF = {".tif", ".tiff"}
+_TIFF = {".tif", ".tiff", SUFFIX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _item(path: Path, told: float | None, sensors: Mapping[str, Sensor]) -> list
 
 def _files_of(found: Found) -> set[Path]:
     masks = {Path(scene.mask.href) for scene in found.scenes if scene.mask}
-    return masks | {Path(file.href) for scene in found.scenes for file in scene.files.values()}
+    return masks | {path_of(file.href) for scene in found.scenes for file in scene.files.values()}
 
 
 def _try(path: Path, work: Callable[[], list[Scene]]) -> Found:

@@ -1,4 +1,4 @@
-"""Any GeoTIFF as a scene, with a sidecar TOML that says what the file does not."""
+"""Any GeoTIFF, or array in an .npz, as a scene, with a sidecar TOML that says what the file does not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pydantic import Field
 from rasterio import Affine
 
 from landweave.config import Config, load
-from landweave.errors import GridError, RadiometryError, SensorError
+from landweave.errors import GridError, RadiometryError, SceneError, SensorError
+from landweave.raster.arrays import SUFFIX
 from landweave.raster.files import using
 from landweave.raster.scene import BandFile, MaskFile, MaskKind, Scene
 from landweave.sensors import Band, Sensor, Unit, sensor
@@ -31,10 +32,12 @@ class MaskTable(Config):
 
 
 class SidecarTable(Config):
-    """The sidecar `<name>.toml` beside `<name>.tif`."""
+    """The sidecar `<name>.toml` beside `<name>.tif` or `<name>.npz`."""
 
     sensor: str
     """A sensor that landweave knows (`landweave catalog --list`), or one from --sensors."""
+    array: str | None = None
+    """For an .npz: the name of its array, (height, width, bands)."""
     bands: list[str] = Field(min_length=1)
     """Names of the file's bands in the file's order; "-" for a band that is not used."""
     datetime: dt.datetime
@@ -75,7 +78,10 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
     """
     table = load(SidecarTable, path.with_suffix(".toml"))
     known = sensor(table.sensor, sensors)
-    with using(str(path)) as file:
+    href = str(path.resolve())
+    if path.suffix.lower() == SUFFIX:
+        href = f"{href}:{_array(path, table)}"
+    with using(href) as file:
         count, nodata, grid = file.dataset.count, file.dataset.nodata, file.grid
     _check_bands(path, table, known, count)
     if table.nodata is not None:
@@ -83,7 +89,7 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
     elif nodata is None and table.scale is None:
         nodata = known.nodata
     files = {
-        name: BandFile(str(path.resolve()), index, *_encoding(path, known.band(name), known, table, told), nodata)
+        name: BandFile(href, index, *_encoding(path, known.band(name), known, table, told), nodata)
         for index, name in enumerate(table.bands, start=1)
         if name != "-"
     }
@@ -97,6 +103,16 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
         baseline=table.baseline,
         cloud_cover=table.cloud_cover,
     )
+
+
+def _array(path: Path, table: SidecarTable) -> str:
+    if table.array is None or table.georeference != "none":
+        raise SceneError(
+            f"{path.with_suffix('.toml')} with array = {table.array} and georeference = {table.georeference}",
+            'the name of the array in the .npz, and georeference = "none"',
+            "add them to the sidecar",
+        )
+    return table.array
 
 
 def _check_bands(path: Path, table: SidecarTable, known: Sensor, count: int) -> None:

@@ -12,6 +12,7 @@ import rasterio
 import rasterio.shutil
 from jaxtyping import Shaped, UInt8
 from odc.geo.geobox import GeoBox
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
@@ -161,7 +162,7 @@ def _check_shape(path: Path, array: Shaped[np.ndarray, "b h w"], grid: GeoBox) -
 def _telling(path: Path) -> Iterator[None]:
     try:
         yield
-    except RasterioError as error:
+    except (RasterioError, CPLE_BaseError) as error:
         raise OutputError(
             f"{path}, which cannot be written: {error.__cause__ or error}",
             "free space on that disk, and parts that are whole",
