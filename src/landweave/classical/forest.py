@@ -161,9 +161,9 @@ def _rounded_down(threshold: Float64[np.ndarray, " n"]) -> Float32[np.ndarray, "
 def _shares(tree: Any, classes: Any, num_classes: int) -> Float32[np.ndarray, "leaves k"]:
     values = tree.value[tree.children_left < 0]
     if isinstance(classes, list):
-        # Several labels a sample: one output a class, each with the shares of 0 and 1, or of the one that it has.
-        columns = [values[:, i, -1] if known[-1] else np.zeros(len(values)) for i, known in enumerate(classes)]
-        return np.stack(columns, axis=1).astype(np.float32)
+        # Several labels a sample: one output a class, with the shares of 0 and 1, or of the only one that there was.
+        ones = [values[:, i, len(kinds) - 1] if kinds[-1] else 0 * values[:, i, 0] for i, kinds in enumerate(classes)]
+        return np.stack(ones, axis=1).astype(np.float32)
     shares = np.zeros((len(values), num_classes), np.float32)
     shares[:, classes] = values[:, 0]
     return shares
@@ -231,7 +231,7 @@ def _defect(forest: Forest) -> str:
     if (following[is_leaf] < 0).any() or (following[is_leaf] >= len(shares)).any():
         return "leaves outside the shares"
     inner = np.flatnonzero(~is_leaf)
-    if (following[inner] <= inner).any() or (following[inner] + 1 >= len(nodes)).any():
+    if (following[inner] <= inner).any() or (following[inner] >= len(nodes) - 1).any():
         return "children that do not come after their parents"
     return ""
 
