@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from landweave.legend import LandClass, Legend
 from landweave.parallel.world import World
 from landweave.patches import archive
 from landweave.patches.archive import Archive
-from landweave.patches.layout import make_layout
+from landweave.patches.layout import Target, make_layout
 from landweave.patches.sample import Row, Split
 from landweave.recipe.recipe import TrainRecipe
 from landweave.recipe.run import run
@@ -51,10 +51,16 @@ def numbers(seed: int, num: int, px: int) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def cut(
-    folder: Path, num: int = 12, px: int = 16, seed: int = 0, rest: Split = "validation", legend: Legend = LEGEND
+    folder: Path,
+    num: int = 12,
+    px: int = 16,
+    seed: int = 0,
+    rest: Split = "validation",
+    targets: Sequence[Target] = ("mask", "classes"),
+    flat: str = "",
 ) -> Archive:
-    """An archive of `num` training patches and half as many of the part `rest`, in shards of ten."""
-    layout = make_layout(sensor("sentinel-2-l2a"), BANDS, px, legend, targets=("mask", "classes"))
+    """`num` training patches and half as many of the part `rest`, in shards of ten; `flat` has one value."""
+    layout = make_layout(sensor("sentinel-2-l2a"), BANDS, px, LEGEND, targets=targets)
     every = num + num // 2
     for shard, first in enumerate(range(0, every, 10)):
         places = range(first, min(first + 10, every))
@@ -70,7 +76,10 @@ def cut(
             )
             for i in places
         ]
-        archive.write_shard(folder, f"s{shard}", layout, numbers(seed + shard, len(rows), px), rows)
+        made = {key: array for key, array in numbers(seed + shard, len(rows), px).items() if key in layout.shapes()}
+        if flat:
+            made[flat] = np.full_like(made[flat], 1000)
+        archive.write_shard(folder, f"s{shard}", layout, made, rows)
     return archive.finish(folder, layout, {"seed": seed})
 
 

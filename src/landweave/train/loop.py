@@ -121,6 +121,7 @@ class Run:
         self.step, self.feed, self.course, self.world = step, feed, course, world
         self.folder, self.identity = folder, dict(identity)
         self.standing = Standing()
+        self._saver = Saver(folder)
         self._best: dict[str, Tensor] = {}
         if resume:
             self._go_on(*resume)
@@ -138,22 +139,21 @@ class Run:
             DivergedError: A loss or weight is NaN or infinite; the last checkpoint is from before.
             OutputError: A checkpoint cannot be written.
         """
-        saver = Saver(self.folder)
         try:
             while not self.is_over:
                 began = time.perf_counter()
-                yield from self._epoch(saver)
+                yield from self._epoch()
                 yield self._end_epoch(began)
-                self._save(saver)
-            saver.wait()
+                self._save()
+            self._saver.wait()
         except GeneratorExit:
-            self._save(saver)
+            self._save()
             raise
         finally:
-            saver.close()
+            self._saver.close()
         checkpoint.put_networks(self.step.networks, self._best or self._weights(), self.folder, "best")
 
-    def _epoch(self, saver: Saver) -> Iterator[Record]:
+    def _epoch(self) -> Iterator[Record]:
         """Updates from where the standing is to the end of the epoch."""
         now, course = self.standing, self.course
         pending: list[Sums] = []
@@ -171,7 +171,7 @@ class Run:
                     yield self._record(pending, before, began)
                     pending, before = [], now.step_in_epoch
                     if saves and not is_last:
-                        self._save(saver)
+                        self._save()
                     began = time.perf_counter()
 
     def _record(self, pending: list[Sums], before: int, began: float) -> StepRecord:
@@ -235,14 +235,16 @@ class Run:
     def _weights(self) -> dict[str, Tensor]:
         return checkpoint.network_tensors(self.step.networks, "best")
 
-    def _save(self, saver: Saver) -> None:
+    def _save(self) -> None:
         """Copy the state now; rank 0 writes it while training goes on."""
         weights = checkpoint.network_tensors(self.step.networks)
         if not all(bool(value.isfinite().all()) for value in weights.values()):
             raise self._diverged("a weight that is NaN or infinite")
         if self.world.is_first:
             tensors = {**weights, **checkpoint.optimiser_tensors(self.step.optimisers), **self._best}
-            saver.save(self.standing.step, Checkpoint(tensors, {**self.identity, "standing": asdict(self.standing)}))
+            self._saver.save(
+                self.standing.step, Checkpoint(tensors, {**self.identity, "standing": asdict(self.standing)})
+            )
 
     def _go_on(self, path: Path, saved: Checkpoint) -> None:
         checkpoint.put_networks(self.step.networks, saved.tensors, path)
@@ -251,6 +253,7 @@ class Run:
         self._best = {name: tensor for name, tensor in saved.tensors.items() if name.startswith("best/")}
 
     def _diverged(self, what: str) -> DivergedError:
+        self._saver.wait()
         kept = checkpoint.every(self.folder)
         where = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
         return DivergedError(
