@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Shaped
 from odc.geo.geobox import GeoBox
 from rasterio import Affine
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from landweave.errors import SceneError
@@ -54,8 +56,10 @@ def load_array(href: str) -> Shaped[np.ndarray, "c h w"]:
 def open_array(href: str) -> tuple[Any, MemoryFile]:
     """The array as an open raster of pixels without a place on Earth, and the memory to keep while it is used."""
     array = load_array(href)
-    memory = MemoryFile(encode(array, GeoBox(array.shape[1:], Affine.identity(), None)))
-    return memory.open(), memory
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # That is what such an array is.
+        memory = MemoryFile(encode(array, GeoBox(array.shape[1:], Affine.identity(), None)))
+        return memory.open(), memory
 
 
 def path_of(href: str) -> Path:
