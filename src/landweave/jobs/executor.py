@@ -48,6 +48,10 @@ class Outcome:
 class Executor(Protocol):
     """Runs tasks, each at least once until it succeeds or has failed `TRIES` times."""
 
+    @property
+    def num_workers(self) -> int:
+        """Processes that run tasks at once, at most."""
+
     def run(self, function: Function[TaskT], tasks: Iterable[TaskT]) -> Iterator[Outcome]:
         """Give one outcome for every task, in the order in which they end.
 

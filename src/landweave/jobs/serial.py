@@ -25,6 +25,11 @@ class Serial:
     setup: Setup = field(default_factory=Setup)
     in_flight: int = 1
 
+    @property
+    def num_workers(self) -> int:
+        """One: this process."""
+        return 1
+
     def run(self, function: Function[TaskT], tasks: Iterable[TaskT]) -> Iterator[Outcome]:
         """Give one outcome for every task, in the order in which they end."""
         prepare(self.setup)

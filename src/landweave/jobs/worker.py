@@ -30,6 +30,9 @@ class Setup:
     log_level: int = logging.WARNING
 
 
+_PREPARED = [Setup()]
+
+
 def prepare(setup: Setup, own_process: bool = False) -> None:
     """Prepare this process. Call it before GDAL opens its first file, and best before torch is imported.
 
@@ -37,6 +40,7 @@ def prepare(setup: Setup, own_process: bool = False) -> None:
         setup: What to set.
         own_process: True in a worker process, whose logging and environment are landweave's to set.
     """
+    _PREPARED[:] = [setup]
     if own_process:
         logging.basicConfig(level=setup.log_level, format="%(levelname)s %(name)s: %(message)s", force=True)
     os.environ["GDAL_CACHEMAX"] = str(setup.gdal_cache_mb)
@@ -52,6 +56,11 @@ def _limit_threads(threads: int, own_process: bool) -> None:
         import torch
 
         torch.set_num_threads(threads)
+
+
+def threads() -> int:
+    """Threads that one computation of this process uses: what `prepare` was told, else all cores."""
+    return _PREPARED[-1].threads or num_cores()
 
 
 def num_cores() -> int:

@@ -1,0 +1,93 @@
+"""The verb map: a land-cover map of whole scenes, with a card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_GRID, _OUTPUT, _MACHINE = "Where", "What to write", "The machine"
+
+
+def map(
+    card: Annotated[Path, typer.Option(help="Card to map with: RUN/card.")],
+    scenes: Annotated[Path, typer.Option(help="Catalog of the scenes.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the map; the same command again goes on.")],
+    *,
+    only: Annotated[list[str] | None, typer.Option(help="Only this scene; may be repeated.")] = None,
+    area: Annotated[
+        str | None, typer.Option(help="LEFT,BOTTOM,RIGHT,TOP in the map's CRS.", rich_help_panel=_GRID)
+    ] = None,
+    crs: Annotated[str | None, typer.Option(help="The map's CRS: EPSG:32633.", rich_help_panel=_GRID)] = None,
+    reproject: Annotated[
+        bool, typer.Option(help="Read scenes in another CRS or pixel size onto the map's.", rich_help_panel=_GRID)
+    ] = False,
+    rule: Annotated[
+        str, typer.Option(help="Several scenes of one place: latest, or majority.", rich_help_panel=_OUTPUT)
+    ] = "latest",
+    probabilities: Annotated[
+        bool, typer.Option(help="Write the probability of every class too.", rich_help_panel=_OUTPUT)
+    ] = False,
+    entropy: Annotated[bool, typer.Option(help="Write how unsure each pixel is too.", rich_help_panel=_OUTPUT)] = False,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.", rich_help_panel=_MACHINE)] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.", rich_help_panel=_MACHINE)] = "auto",
+    core: Annotated[int, typer.Option(help="Edge of a tile, in pixels.", rich_help_panel=_MACHINE)] = 1024,
+    margin: Annotated[
+        int | None,
+        typer.Option(help="Margin of a tile; as the network needs.", rich_help_panel=_MACHINE),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 1 stays in this one.", min=1, rich_help_panel=_MACHINE)] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of each; cores over workers.", min=1, rich_help_panel=_MACHINE)
+    ] = None,
+    gdal_cache: Annotated[
+        int, typer.Option(help="GDAL's block cache of each, in MiB.", min=1, rich_help_panel=_MACHINE)
+    ] = 256,
+) -> None:
+    """Map scenes with a card, tile by tile, to a cloud optimised GeoTIFF with legend and STAC item.
+
+    Example: landweave map --card run/card --scenes catalog.parquet -o map/
+
+    A part, with probabilities, on all cores: landweave map --card run/card --scenes catalog.parquet
+    --area 400000,5000000,410000,5010000 --probabilities --workers 4 -o map/
+    """
+    values: dict[str, object] = {"card": card, "scenes": scenes, "only": tuple(only or ()), "area": _area(area)}
+    values |= {"crs": crs, "reproject": reproject, "rule": rule, "probabilities": probabilities, "entropy": entropy}
+    values |= {"precision": precision, "device": device, "core_px": core, "margin_px": margin}
+    _map(values, out, workers=workers, threads=threads, gdal_cache_mb=gdal_cache)
+
+
+def _area(text: str | None) -> tuple[float, ...] | None:
+    try:
+        return None if text is None else tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter("four numbers: LEFT,BOTTOM,RIGHT,TOP", param_hint="--area") from error
+
+
+def _map(values: dict[str, object], out: Path, *, workers: int, threads: int | None, gdal_cache_mb: int) -> None:
+    from landweave.cli.progress import draw
+    from landweave.config import check
+    from landweave.jobs.pool import Pool
+    from landweave.jobs.serial import Serial
+    from landweave.jobs.worker import Setup, num_cores
+    from landweave.mapping.job import IN_FLIGHT, run
+    from landweave.mapping.prepare import MapJob
+
+    setup = Setup(threads or max(num_cores() // workers, 1), gdal_cache_mb)
+    executor = Pool(workers, setup, IN_FLIGHT) if workers > 1 else Serial(setup, IN_FLIGHT)
+    ending = draw(run(check(MapJob, values, "options"), out, executor))
+    _tell(out)
+    ending.leave()
+
+
+def _tell(out: Path) -> None:
+    import json
+
+    found = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    typer.echo(
+        f"{out / 'map.tif'}: {found['written_px'] / 1e6:.1f} Mpx, {found['valid_px'] / found['written_px']:.1%} valid"
+    )
+    typer.echo(f"{found['mpx_per_s']:.2f} Mpx/s, {found['km2_per_s']:.2f} km2/s, {found['precision']}")
+    if bf16 := found["bf16"]:
+        typer.echo(f"bf16 changes {bf16['changed_px']} of {bf16['compared_px']} labels compared with fp32")

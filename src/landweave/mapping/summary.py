@@ -1,0 +1,83 @@
+"""How a map job went, in figures. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from landweave.jobs.executor import Summary
+from landweave.mapping.plan import Plan
+from landweave.models.card import Card
+from landweave.provenance import versions
+
+FORMAT = 1
+_PHASES = ("load", "read", "wait", "compute", "compare", "blend", "encode", "write", "assemble")
+
+
+def shown(before: Summary, now: Summary, seconds: float) -> dict[str, float | int | str]:
+    """The figures to draw beside a bar: the pace since this run began, and the share of valid pixels."""
+    written = _number(now, "written_px")
+    if not written:
+        return {}
+    pace = (written - _number(before, "written_px")) / max(seconds, 1e-9) / 1e6
+    return {"Mpx/s": round(pace, 3), "valid": f"{_number(now, 'valid_px') / written:.0%}"}
+
+
+def summarise(plan: Plan, card: Card, total: Summary, num_workers: int, period: tuple[float, float]) -> dict[str, Any]:
+    """What stands in summary.json.
+
+    Args:
+        plan: What was mapped.
+        card: With what.
+        total: The summaries of all tasks, added up; those of earlier runs of the job included.
+        num_workers: Processes of this run.
+        period: When this run began and ended, in seconds since 1970.
+    """
+    phases = {name: round(_number(total, f"{name}_s"), 3) for name in _PHASES if f"{name}_s" in total}
+    # Times of tasks, so that a job that was stopped and went on is judged by its work, not by the pause.
+    worked = max(sum(seconds for name, seconds in phases.items() if name != "wait"), 1e-9)
+    seconds, written = period[1] - period[0], _number(total, "written_px")
+    return {
+        "format": FORMAT,
+        "kind": "map",
+        "began": _text(period[0]),
+        "ended": _text(period[1]),
+        "seconds": round(seconds, 3),
+        "workers": num_workers,
+        "network": card.network,
+        "card": card.identity,
+        "tiles": int(_number(total, "tiles")),
+        "tiles_planned": len(plan.pieces),
+        "core_px": plan.core_px,
+        "margin_px": plan.margin_px,
+        "blended": plan.is_tapered,
+        "seen_px": int(_number(total, "seen_px")),
+        "written_px": int(written),
+        "valid_px": int(_number(total, "valid_px")),
+        "seen_per_written": round(_number(total, "seen_px") / max(written, 1), 4),
+        "mpx_per_s": round(written / seconds / 1e6, 4),
+        "km2_per_s": round(written * card.pixel_size_m**2 / seconds / 1e6, 4),
+        "phases_s": phases,
+        "compute_share": round(_number(total, "compute_s") / worked, 4),
+        "bf16": _bf16(total),
+        "versions": versions(),
+    }
+
+
+def _bf16(total: Summary) -> Mapping[str, float | int] | None:
+    """What bf16 changed where a part of some tiles was computed in fp32 too; None where it was not."""
+    compared = int(_number(total, "compared_px"))
+    if not compared:
+        return None
+    changed = int(_number(total, "changed_px"))
+    return {"compared_px": compared, "changed_px": changed, "changed_share": round(changed / compared, 6)}
+
+
+def _number(summary: Summary, name: str) -> float:
+    value = summary.get(name, 0)
+    return 0 if isinstance(value, str) else value
+
+
+def _text(seconds: float) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,187 @@
+"""One task of a map job: read a tile with its margin, predict, write its core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+from odc.geo.geobox import GeoBox
+
+from landweave.jobs.executor import Summary
+from landweave.jobs.worker import Stopwatch
+from landweave.legend import Legend
+from landweave.mapping.head import NODATA, Prediction, predict, to_entropy, to_labels, to_steps
+from landweave.mapping.merge import Rule, merge
+from landweave.mapping.predictor import Precision, Predictor, ready
+from landweave.mapping.source import pixels
+from landweave.raster.scene import Scene
+from landweave.raster.write import write_tile
+from landweave.tiling import Tile, Window
+
+Layer = Literal["labels", "probabilities", "entropy"]
+_COMPARED_PX = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What all tasks of a map job have in common.
+
+    Attributes:
+        card: The card's folder.
+        identity: The card's identity; another card under that path is refused.
+        precision: What networks compute in.
+        device: Where they compute ("cpu", "cuda").
+        rule: How predictions of several scenes become one.
+        layers: What is written.
+        grid: The grid that windows count on.
+        folder: Where tiles are written.
+        stride: The network's stride.
+    """
+
+    card: Path
+    identity: str
+    precision: Precision
+    device: str
+    rule: Rule
+    layers: tuple[Layer, ...]
+    grid: GeoBox
+    folder: Path
+    stride: int
+
+    @property
+    def predictor(self) -> Predictor:
+        """The card, loaded once a process."""
+        return ready(self.card, self.identity, self.precision, self.device)
+
+    def path(self, layer: Layer, key: str) -> Path:
+        """Where the task `key` writes `layer`."""
+        return self.folder / "tiles" / layer / f"{key}.tif"
+
+
+@dataclass(frozen=True, slots=True)
+class MapTask:
+    """A tile and the scenes that meet it, the latest first.
+
+    Attributes:
+        order: What all tasks share.
+        tile: What to map.
+        scenes: The scenes to map, the latest first.
+        compares: Whether a part is computed in fp32 too, to tell what bf16 changes.
+    """
+
+    order: Order
+    tile: Tile
+    scenes: tuple[Scene, ...]
+    compares: bool = False
+
+    @property
+    def key(self) -> str:
+        """The tile's key."""
+        return self.tile.key
+
+    @property
+    def is_written(self) -> bool:
+        """Whether all its files are there."""
+        return all(self.order.path(layer, self.key).is_file() for layer in self.order.layers)
+
+
+def map_tile(task: MapTask) -> Summary:
+    """Map one tile: predictions of its scenes, merged by the job's rule, written layer by layer.
+
+    The core of a network with finite sight is, but for rounding, what the network gives on the whole grid.
+    """
+    watch, counts = Stopwatch(), dict.fromkeys(("seen_px", "scenes_read", "compared_px", "changed_px"), 0)
+    with watch("load"):
+        predictor = task.order.predictor
+    views = _views(task, predictor, watch, counts)
+    merged = merge(task.order.rule, views, len(predictor.card.legend))
+    valid_px = write_layers(task.order, task.tile, merged, predictor.card.legend, watch)
+    return {**counts, **watch.seconds, "tiles": 1, "written_px": task.tile.core.num_pixels, "valid_px": valid_px}
+
+
+def _views(task: MapTask, predictor: Predictor, watch: Stopwatch, counts: dict[str, int]) -> Iterator[Prediction]:
+    """Predictions of the core by scene, those without a valid pixel left out."""
+    core = task.tile.core.inside(task.tile.seen)
+    with_probabilities = task.order.layers != ("labels",)
+    for scene in task.scenes:
+        with watch("read"):
+            values, valid = pixels(scene, predictor.card.bands, task.order.grid, task.tile.seen)
+        counts["scenes_read"] += 1
+        here = valid[core.slices].copy()
+        if not here.any():
+            continue
+        counts["seen_px"] += task.tile.seen.num_pixels
+        with watch.turn(), torch.inference_mode():
+            scores = predictor.scores(values, valid)
+            prediction = predict(scores[(slice(None), *core.slices)], here, with_probabilities)
+        if task.compares and not counts["compared_px"]:
+            with watch.turn("compare"):
+                _compare(task, values, valid, counts)
+        del values, valid, scores
+        yield prediction
+
+
+def _compare(
+    task: MapTask, values: Float32[np.ndarray, "c h w"], valid: Bool[np.ndarray, "h w"], counts: dict[str, int]
+) -> None:
+    """Count how many labels in the middle of the tile bf16 changes."""
+    part, crop = _middle(task)
+    use = (slice(None), *crop.slices)
+    inner = part.inside(crop).slices
+    here, usable = np.ascontiguousarray(values[use]), np.ascontiguousarray(valid[crop.slices])
+    labels = []
+    for precision in ("fp32", "bf16"):
+        predictor = ready(task.order.card, task.order.identity, precision, task.order.device)
+        scores = predictor.scores(here, usable)[(slice(None), *inner)]
+        labels.append(predict(scores, usable[inner], False).indices)
+    counts["compared_px"] += int(usable[inner].sum())
+    counts["changed_px"] += int((labels[0] != labels[1]).sum())
+
+
+def _middle(task: MapTask) -> tuple[Window, Window]:
+    """A small part of the core and, aligned to the stride, what is seen around it."""
+    seen, stride = task.tile.seen, task.order.stride
+    core = task.tile.core.inside(seen)
+    size = max(_COMPARED_PX // stride, 1) * stride
+    row, col = ((start + length // 2) // stride * stride for start, length in _axes(core))
+    part = Window(row, col, size, size).clip(core)
+    margin = max(core.row, core.col, size // 2) // stride * stride
+    return part, Window(row, col, size, size).grow(margin).clip(Window.of(seen.shape))
+
+
+def _axes(window: Window) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (window.row, window.height), (window.col, window.width)
+
+
+def write_layers(order: Order, tile: Tile, merged: Prediction | None, legend: Legend, watch: Stopwatch) -> int:
+    """Write the layers of a core; all no data where nothing was valid. Gives the number of valid pixels."""
+    if merged is None:
+        merged = _nothing(tile.core.shape, len(legend), order.layers)
+    grid = tile.core.on(order.grid)
+    for layer in order.layers:
+        with watch("encode"):
+            array, nodata = _encoded(layer, merged, legend)
+        with watch("write"):
+            write_tile(order.path(layer, tile.key), array, grid, nodata)
+    return int(merged.valid.sum())
+
+
+def _encoded(layer: Layer, prediction: Prediction, legend: Legend) -> tuple[np.ndarray, int]:
+    match layer:
+        case "labels":
+            return to_labels(prediction, legend), legend.nodata
+        case "probabilities":
+            return to_steps(prediction), NODATA
+        case "entropy":
+            return to_entropy(prediction), NODATA
+
+
+def _nothing(shape: tuple[int, int], num_classes: int, layers: tuple[Layer, ...]) -> Prediction:
+    valid = np.zeros(shape, np.bool_)
+    probabilities = None if layers == ("labels",) else np.zeros((num_classes, *shape), np.float32)
+    return Prediction(np.full(shape, 255, np.uint8), valid, probabilities)
