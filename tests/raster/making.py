@@ -147,6 +147,7 @@ def write_landsat(
 ) -> Path:
     """A Landsat Collection 2 folder; gives its path."""
     place = folder / name
+    place.mkdir(parents=True, exist_ok=True)
     box = grid(20, 30)
     for seed, band in enumerate(bands):
         write_tile(place / f"{name}_{band}.TIF", numbers(box, seed, 8000, 20000), box, 0)

@@ -94,8 +94,7 @@ def _here(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> It
             yield found, {path for path in files if path.name.startswith(product)}
     elif items := item_files(folder):
         for path in items:
-            found = _try(path, partial(_item, path, told, sensors))
-            yield found, files if found.scenes else set()
+            yield _try(path, partial(_item, path, told, sensors)), files
     elif is_band_folder(folder):
         yield _try(folder, lambda: [read_band_folder(folder, told)]), files
 

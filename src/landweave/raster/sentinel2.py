@@ -150,9 +150,13 @@ def _named_facts(name: str) -> _Facts | None:
     if match is None:
         return None
     _, level, time, baseline = match.groups()
-    # 9999 is no baseline: who repacked the product left the real one away.
-    stated = "N9999" if baseline == "9999" else f"{baseline[:2]}.{baseline[2:]}" if baseline else None
-    return _Facts(name.removesuffix(".SAFE"), level, _time(time), stated)
+    return _Facts(name.removesuffix(".SAFE"), level, _time(time), _baseline(baseline))
+
+
+def _baseline(stated: str | None) -> str | None:
+    """ "05.10" of "0510" or "05.10"; "N9999" of 9999, which whoever repacked a product wrote for the real one."""
+    digits = (stated or "").replace(".", "")
+    return None if not digits else "N9999" if digits == "9999" else f"{digits[:2]}.{digits[2:]}"
 
 
 def _time(text: str) -> dt.datetime:
@@ -204,7 +208,7 @@ def _xml_facts(root: ET.Element, name: str) -> _Facts:
         id=uri.removesuffix(".SAFE"),
         level=level,
         datetime=dt.datetime.fromisoformat(time.replace("Z", "+00:00")),
-        baseline=_text(root, "PROCESSING_BASELINE"),
+        baseline=_baseline(_text(root, "PROCESSING_BASELINE")),
         cloud_cover=None if clouds is None else float(clouds),
         quantification=float(quantification),
         offsets=dict(_offsets(root)),
