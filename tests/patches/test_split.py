@@ -85,7 +85,7 @@ def test_fractions_that_are_none_are_refused(fractions: Fractions) -> None:
         deal(["a", "b", "c"], fractions, 0)
     assert str(fractions) in caught.value.given
     assert "sum 1" in caught.value.expected
-    assert "--fractions" in caught.value.do
+    assert "fractions=" in caught.value.do
 
 
 def test_too_few_blocks_are_refused() -> None:

@@ -105,7 +105,7 @@ class _Labels:
             raise LegendError(
                 f"legend {wanted} for labels in {published}",
                 " or ".join(kinds[kinds.index(published) :]),
-                "name that with --legend, or take the masks alone with --targets mask",
+                "name that with --legend, or take the masks alone with --set targets=['mask']",
             )
         self.published, self.wanted = legend(published), legend(wanted)
         self.walk: Crosswalk | None = crosswalk(published, wanted) if wanted != published and self._down() else None
@@ -189,14 +189,14 @@ def read_parts(folder: Path) -> dict[str, Split]:
             raise SplitError(
                 f"{folder} without {names[0]}.csv or {names[0]}.csv.bz2",
                 "the three published lists of patches",
-                "copy them into the folder, or choose --split blocks",
+                "copy them into the folder, or leave --set split=published away",
             )
         for name in _lines(lists[0]):
             if parts.setdefault(name, split) != split:
                 raise SplitError(
                     f"patch {name} in the parts {parts[name]} and {split}",
                     "parts that do not overlap",
-                    "take the published lists, or choose --split blocks",
+                    "take the published lists, or leave --set split=published away",
                 )
     return parts
 
@@ -225,7 +225,7 @@ def _find_metadata(folder: Path) -> Path:
         raise SceneError(
             f"{folder} without {METADATA}",
             f"the published {METADATA} with labels and split of each patch",
-            "copy it into the folder, or say where it lies with --metadata",
+            "copy it into the folder, or say where it lies with --set metadata=FILE",
         )
     return found[0]
 

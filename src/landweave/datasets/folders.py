@@ -182,9 +182,9 @@ def cut_folders(task: FoldersTask) -> dict[str, int]:
         SceneError: A file cannot be read.
         GridError: A patch of another size.
     """
-    return write_patches(
-        task.key, task.folder, task.layout, task.patches, lambda patch, counts: _make(task, patch, counts)
-    )
+    counts = Counts()
+    made = (_make(task, patch, counts) for patch in task.patches)
+    return write_patches(task.key, task.folder, task.layout, made, counts)
 
 
 def _shared_out(patches: Sequence[PatchFolder], most: int) -> Iterator[tuple[PatchFolder, ...]]:
@@ -245,7 +245,7 @@ def _make(task: FoldersTask, patch: PatchFolder, counts: Counts) -> Patch | None
     valid = np.ones((layout.patch_px, layout.patch_px), np.bool_)
     for view in layout.views:
         arrays[view.key], usable = _read_view(patch, view, counts)
-        valid &= enlarge(usable, layout.patch_px)
+        valid &= enlarge(usable, layout.patch_px // view.px)
     if valid.mean() < task.min_valid:
         counts.leave("left: too few valid pixels")
         return None

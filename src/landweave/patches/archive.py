@@ -143,6 +143,15 @@ def _distances(rows: Sequence[Row], may_touch: bool) -> dict[str, float | None]:
     return distance_m
 
 
+def stands(folder: Path, name: str) -> bool:
+    """Whether a shard and what belongs beside it were written whole; checksums are not looked at (see `verify`)."""
+    try:
+        shard = Shard(**json.loads((folder / SHARDS / f"{name}.json").read_text("utf-8"))["shard"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return _looks_broken(folder, shard) is None
+
+
 class Archive:
     """Patches on disk, mapped into memory. Reading the same archive from several threads is safe.
 
@@ -212,7 +221,7 @@ class Archive:
             raise SplitError(
                 f"the part {name} of {self.folder}",
                 f"a part that has patches ({counts})",
-                "cut the archive with more blocks or other --fractions",
+                "cut the archive with more blocks or other parts: --set fractions=[0.6,0.2,0.2]",
             )
         return found
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import shapely
+from affine import Affine
 from jaxtyping import Bool, Shaped, UInt8
 from odc.geo.geobox import GeoBox
 
+from landweave.errors import GridError
 from landweave.legend import IGNORE
 from landweave.patches.archive import write_shard
 from landweave.patches.layout import Layout, View
 from landweave.patches.sample import Counts, Row, Split
+from landweave.raster.files import grid_of
 from landweave.raster.radiometry import check_physical
 from landweave.raster.read import read, read_map
 from landweave.raster.scene import Scene
 from landweave.tiling import Window
 
-CutT = TypeVar("CutT")
+# Twelve bands of this edge take 50 MB as float32.
+_MOST_PX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,16 @@ class Patch:
     arrays: Mapping[str, Shaped[np.ndarray, "..."]] = field(repr=False)
 
 
+@dataclass(frozen=True)
+class _Land:
+    """What is read at once: a window of the patch grid with all that patches take from it."""
+
+    window: Window
+    arrays: Mapping[str, Shaped[np.ndarray, "c h w"]]
+    valid: Bool[np.ndarray, "h w"]
+    ids: UInt8[np.ndarray, "h w"] | None
+
+
 def cut_shard(task: PatchTask) -> dict[str, int]:
     """Cut the patches of a task and write its shard; nothing is written where none is kept.
 
@@ -93,19 +108,15 @@ def cut_shard(task: PatchTask) -> dict[str, int]:
         LegendError: The map holds an id that the legend lacks.
         OutputError: The shard cannot be written.
     """
-    return write_patches(task.key, task.folder, task.layout, task.cuts, lambda cut, counts: _cut(task, cut, counts))
+    counts = Counts()
+    return write_patches(task.key, task.folder, task.layout, _cut_all(task, counts), counts)
 
 
 def write_patches(
-    key: str,
-    folder: Path,
-    layout: Layout,
-    cuts: tuple[CutT, ...],
-    make: Callable[[CutT, Counts], Patch | None],
+    key: str, folder: Path, layout: Layout, patches: Iterable[Patch | None], counts: Counts
 ) -> dict[str, int]:
-    """Make each patch of a shard in turn and write those that there are; gives counts that add up."""
-    counts = Counts()
-    made = [patch for cut in cuts if (patch := make(cut, counts)) is not None]
+    """Write the patches of a shard, those that there are; gives counts that add up."""
+    made = [patch for patch in patches if patch is not None]
     counts.kept += len(made)
     if made:
         arrays = {name: np.stack([patch.arrays[name] for patch in made]) for name in layout.shapes()}
@@ -113,23 +124,61 @@ def write_patches(
     return {"patches": counts.kept, **counts.left}
 
 
-def _cut(task: PatchTask, cut: Cut, counts: Counts) -> Patch | None:
-    grid = cut.window.on(task.grid)
+def _cut_all(task: PatchTask, counts: Counts) -> Iterator[Patch | None]:
+    for _, cuts in itertools.groupby(task.cuts, key=lambda cut: cut.block):
+        for some in _near(list(cuts)):
+            land = _read_land(task, hull(cut.window for cut in some), counts)
+            yield from (_cut(task, land, cut, counts) for cut in some)
+
+
+def _near(cuts: list[Cut]) -> Iterator[list[Cut]]:
+    """Patches to read at once: all of a block where that is not too much for memory, else each alone."""
+    if max(hull(cut.window for cut in cuts).shape) <= _MOST_PX:
+        yield cuts
+    else:
+        yield from ([cut] for cut in cuts)
+
+
+def hull(windows: Iterable[Window]) -> Window:
+    """The smallest window that holds all of them."""
+    every = list(windows)
+    row, col = min(window.row for window in every), min(window.col for window in every)
+    bottom = max(window.row + window.height for window in every)
+    return Window(row, col, bottom - row, max(window.col + window.width for window in every) - col)
+
+
+def _read_land(task: PatchTask, window: Window, counts: Counts) -> _Land:
     arrays: dict[str, Any] = {}
-    valid = np.ones(grid.shape, np.bool_)
+    valid = np.ones(window.shape, np.bool_)
     for view in task.layout.views:
-        arrays[view.key], usable = _read_view(task, view, grid, counts)
-        valid &= enlarge(usable, task.layout.patch_px)
+        ratio = task.layout.patch_px // view.px
+        arrays[view.key], usable = _read_view(task, view, coarser(window.on(task.grid), ratio), counts)
+        valid &= enlarge(usable, ratio)
+    ids = None
+    if task.cuts[0].label is None:
+        ids, _ = read_map(task.labels, _label_grid(task, window), outside=task.layout.legend.nodata)
+    return _Land(window, arrays, valid, ids)
+
+
+def _cut(task: PatchTask, land: _Land, cut: Cut, counts: Counts) -> Patch | None:
+    grid = cut.window.on(task.grid)
+    place = cut.window.inside(land.window)
+    valid = land.valid[place.slices]
     if valid.mean() < max(task.min_valid, 1e-9):
         counts.leave("left: too few valid pixels")
         return None
-    mask = _read_labels(task, cut, grid)
+    # Pixels under clouds teach nothing: what they are labelled cannot be seen.
+    mask = np.where(valid, _labels(task, land, cut, grid), IGNORE).astype(np.uint8)
     if (mask != IGNORE).mean() < max(task.min_labelled, 1e-9):
         counts.leave("left: too few labels")
         return None
-    # Pixels under clouds teach nothing: what they are labelled cannot be seen.
-    arrays |= {"mask": np.where(valid, mask, IGNORE).astype(np.uint8), "valid": valid}
-    return Patch(_row(task, cut, grid), arrays)
+    arrays = {view.key: _part(land, view, place, task.layout.patch_px // view.px) for view in task.layout.views}
+    return Patch(_row(task, cut, grid), {**arrays, "mask": mask, "valid": valid})
+
+
+def _part(land: _Land, view: View, place: Window, ratio: int) -> Shaped[np.ndarray, "c h w"]:
+    row, col = place.row // ratio, place.col // ratio
+    return land.arrays[view.key][:, row : row + view.px, col : col + view.px]
 
 
 def probe(task: PatchTask) -> None:
@@ -141,40 +190,52 @@ def probe(task: PatchTask) -> None:
         LegendError: The map holds an id that the legend lacks.
     """
     if task.cuts:
-        _cut(task, task.cuts[len(task.cuts) // 2], Counts())
+        cut = task.cuts[len(task.cuts) // 2]
+        _cut(task, _read_land(task, cut.window, Counts()), cut, Counts())
 
 
 def _read_view(
     task: PatchTask, view: View, grid: GeoBox, counts: Counts
 ) -> tuple[Shaped[np.ndarray, "c h w"], Bool[np.ndarray, "h w"]]:
     names = [band.name for band in view.bands]
-    values, valid = read(task.scene, names, coarser(grid, view.px))
+    values, valid = read(task.scene, names, grid)
     check_physical(values, valid, view.bands, task.scene.id)
     numbers, num_cut = view.to_numbers(values, valid)
     counts.leave("values cut to the range of the stored type", num_cut)
     return numbers, valid
 
 
-def coarser(grid: GeoBox, px: int) -> GeoBox:
-    """The grid of the same square with `px` pixels along its edge."""
-    ratio = grid.shape[0] / px
-    return GeoBox((px, px), grid.affine * grid.affine.scale(ratio), grid.crs)
+def coarser(grid: GeoBox, ratio: int) -> GeoBox:
+    """The grid of the same land with pixels that are `ratio` times as large."""
+    shape = grid.shape[0] // ratio, grid.shape[1] // ratio
+    return GeoBox(shape, grid.affine * grid.affine.scale(ratio), grid.crs)
 
 
-def enlarge(valid: Bool[np.ndarray, "h w"], px: int) -> Bool[np.ndarray, "H W"]:
-    """A mask of a coarser view on `px` pixels along each edge."""
-    ratio = px // valid.shape[0]
+def enlarge(valid: Bool[np.ndarray, "h w"], ratio: int) -> Bool[np.ndarray, "H W"]:
+    """A mask of a coarser view on pixels that are `ratio` times as small."""
     return valid.repeat(ratio, axis=0).repeat(ratio, axis=1)
 
 
-def _read_labels(task: PatchTask, cut: Cut, grid: GeoBox) -> UInt8[np.ndarray, "h w"]:
-    legend = task.layout.legend
-    if cut.label is None:
-        ids, _ = read_map(task.labels, grid, outside=legend.nodata)
-        return legend.to_indices(ids)
+def _labels(task: PatchTask, land: _Land, cut: Cut, grid: GeoBox) -> UInt8[np.ndarray, "h w"]:
+    if land.ids is not None:
+        return task.layout.legend.to_indices(land.ids[cut.window.inside(land.window).slices])
     x, y = centres(grid)
     inside = shapely.contains_xy(shapely.from_wkt(cut.labelled), x, y)
-    return np.where(inside, np.uint8(cut.label), np.uint8(IGNORE))
+    return np.where(inside, np.uint8(cut.label or 0), np.uint8(IGNORE))
+
+
+def _label_grid(task: PatchTask, window: Window) -> GeoBox:
+    """A window on the pixels of the label map; a map without georeference lies on the scene pixel by pixel."""
+    if task.grid.crs is not None:
+        return window.on(task.grid)
+    shape = tuple(grid_of(str(task.labels)).shape)
+    if shape != tuple(task.grid.shape):
+        raise GridError(
+            f"labels {task.labels} of {shape} pixels for the scene {task.scene.id} of {tuple(task.grid.shape)}",
+            "a map of the same pixels, where neither has a CRS",
+            'name each scene\'s own map, for example --labels "labels/{scene}.tif"',
+        )
+    return window.on(GeoBox(task.grid.shape, Affine.identity(), None))
 
 
 def centres(grid: GeoBox) -> tuple[Shaped[np.ndarray, "h w"], Shaped[np.ndarray, "h w"]]:

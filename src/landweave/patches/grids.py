@@ -90,7 +90,7 @@ def patch_grid(scene: Scene, layout: Layout, crs: str | None) -> GeoBox:
         raise GridError(
             f"scene {scene.id} with pixels of {abs(a.a * ratio):g} x {abs(a.e * ratio):g} in {plane(grid) or 'no CRS'}",
             f"pixels of {layout.pixel_size_m:g} m as {layout.sensor} has, north up",
-            "cut on another grid with --crs (and --pixel-size), or say the size with --pixel-size",
+            "cut on another grid with --crs, or say the size with --set pixel_size_m=...",
         )
     shape = math.ceil(grid.shape[0] / ratio), math.ceil(grid.shape[1] / ratio)
     return GeoBox(shape, a * a.scale(ratio), grid.crs)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from landweave.errors import CatalogError, SceneError
+from landweave.errors import CatalogError
 from landweave.jobs.executor import Executor, Function, TaskT
 from landweave.jobs.ledger import opened
 from landweave.jobs.run import Progress, fulfil
 from landweave.legend import legend, load_legends
-from landweave.patches.archive import SHARDS, finish
+from landweave.patches.archive import finish, stands
 from landweave.patches.extract import cut_shard, probe
 from landweave.patches.layout import Layout
-from landweave.patches.plan import PatchJob, make_plan
+from landweave.patches.plan import PatchJob, labels_of, make_plan
 from landweave.provenance import file_sha256
+from landweave.raster.arrays import path_of
 from landweave.raster.catalog import read_catalog
 from landweave.raster.scene import Scene
 
@@ -35,9 +36,8 @@ def run(job: PatchJob, folder: Path, *, executor: Executor) -> Iterator[Progress
     Raises:
         LandweaveError: What cannot work is refused before the first patch is cut; see `make_plan` and `probe`.
     """
-    if not job.labels.is_file():
-        raise SceneError(f"labels {job.labels}, which is no file", "a map or polygons", "check the path after --labels")
     scenes = choose(job)
+    labels = sorted({path_of(str(labels_of(job.labels, scene))) for scene in scenes})
     extra = load_legends(job.legends) if job.legends else None
     plan = make_plan(job, scenes, legend(job.legend, extra) if job.legend else None, folder)
     for task in plan.tasks:
@@ -46,7 +46,7 @@ def run(job: PatchJob, folder: Path, *, executor: Executor) -> Iterator[Progress
     configuration = {
         **job.model_dump(mode="json"),
         "layout": plan.layout.to_json(),
-        "labels_sha256": file_sha256(job.labels),
+        "labels_sha256": [file_sha256(path) for path in labels],
         "scenes": [_identity(scene) for scene in scenes],
     }
     yield from cut(cut_shard, plan.tasks, executor, folder, plan.layout, configuration=configuration, left=plan.left)
@@ -97,23 +97,18 @@ def cut(
         may_touch: True for a split as somebody else published it, whose parts may touch.
     """
     with opened(folder, configuration) as ledger:
-        stands = _stands(folder, ledger.done)
+
+        def intact(task: TaskT) -> bool:
+            return not ledger.done[task.key].get("patches") or stands(folder, task.key)
+
         summary: Mapping[str, Any] = {}
-        for record in fulfil(function, tasks, executor, ledger, phase="patch", unit="shards", intact=stands):
+        for record in fulfil(function, tasks, executor, ledger, phase="patch", unit="shards", intact=intact):
             summary = record.summary
             yield record
         away = {**(left or {}), **{name: int(num) for name, num in summary.items() if name != "patches"}}
         away |= {f"failed: shard {key}": 1 for key in ledger.failed}
         made = finish(folder, layout, configuration, away, may_touch)
     yield Progress("index", 1, 1, "archives", _figures(made.manifest))
-
-
-def _stands(folder: Path, done: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
-    def stands(task: Any) -> bool:
-        path = folder / SHARDS / f"{task.key}.h5"
-        return not done[task.key].get("patches") or (path.is_file() and path.with_suffix(".json").is_file())
-
-    return stands
 
 
 def _figures(manifest: Mapping[str, Any]) -> dict[str, Any]:

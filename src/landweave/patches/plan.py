@@ -15,7 +15,7 @@ import shapely
 from pydantic import Field
 
 from landweave.config import Config
-from landweave.errors import LegendError, SplitError
+from landweave.errors import LegendError, SceneError, SplitError
 from landweave.legend import Legend
 from landweave.patches import polygons as drawn
 from landweave.patches.extract import Cut, PatchTask
@@ -24,6 +24,7 @@ from landweave.patches.layout import Layout, make_layout
 from landweave.patches.polygons import Polygon
 from landweave.patches.sample import SPLITS, Split
 from landweave.patches.split import Blocks, Fractions, Place, apart, check_apart, deal, deal_by_class, distances
+from landweave.raster.arrays import path_of
 from landweave.raster.scene import Scene
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -35,7 +36,8 @@ class PatchJob(Config):
     scenes: Path
     """The catalog of the scenes."""
     labels: Path
-    """A map of class ids, or polygons (GeoJSON, GeoPackage, GeoParquet, shapefile)."""
+    """A map of class ids, or polygons (GeoJSON, GeoPackage, GeoParquet, shapefile). {scene}, {year} and {date} in the
+    path stand for the scene's id, year and day, so that each scene has its own; "name.npz:array" is an array."""
     legend: str | None = None
     """Legend of the labels; left away, polygons bring their own classes."""
     legends: Path | None = None
@@ -62,8 +64,9 @@ class PatchJob(Config):
     """Cut on a grid in this CRS, resampling the scenes; left away, on each scene's own pixels."""
     pixel_size_m: float | None = Field(default=None, gt=0)
     """Pixel size of the finest view where it is not the sensor's; coarser views keep their ratio to it."""
-    min_valid: Share = 0.5
-    """Least share of valid pixels of a patch; patches with less are left away and counted."""
+    min_valid: Share | None = None
+    """Least share of valid pixels of a patch; patches with less are left away and counted. Left away, 0.5 for maps and
+    0 for polygons, whose labelled pixels are few and dear."""
     min_labelled: Share = 0.0
     """Least share of labelled pixels of a patch; at least one pixel is always asked for."""
     class_property: str = "class"
@@ -112,8 +115,27 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], legend: Legend | None, fol
         cuts, left = _cut_blocks(job, every, layout)
     else:
         cuts, left = _cut_polygons(job, every, layout, shapes), {}
-    make = partial(PatchTask, folder=folder, layout=layout, labels=labels)
+    least = (0.5 if shapes is None else 0.0) if job.min_valid is None else job.min_valid
+    make = partial(PatchTask, folder=folder, layout=layout, min_valid=least)
     return Plan(layout, tuple(_tasks(job, every, cuts, make)), left)
+
+
+def labels_of(labels: Path, scene: Scene) -> Path:
+    """The labels of one scene: {scene}, {year} and {date} in the path stand for its id, year and day.
+
+    Raises:
+        SceneError: There is no such file.
+    """
+    text = str(labels)
+    for name, value in (("scene", scene.id), ("year", scene.datetime.year), ("date", scene.datetime.date())):
+        text = text.replace(f"{{{name}}}", str(value))
+    if not path_of(text).is_file():
+        raise SceneError(
+            f"labels {text} of the scene {scene.id}, which is no file",
+            "a map or polygons",
+            "check the path after --labels",
+        )
+    return Path(text)
 
 
 def _legend(labels: Path, legend: Legend | None, shapes: list[Polygon] | None) -> Legend:
@@ -169,7 +191,8 @@ def _leave_near(
     # Scenes whose pixels lie otherwise are snapped, by half a coarsest pixel at most on each side.
     keep = iter(apart(places, (blocks.gap_px - layout.step_px) * layout.pixel_size_m or 1e-6).tolist())
     kept = [[cut for cut in row if next(keep)] for row in cuts]
-    return kept, {"left: too near to another part": len(places) - sum(map(len, kept))}
+    num_left = len(places) - sum(map(len, kept))
+    return kept, {"left: too near to another part": num_left} if num_left else {}
 
 
 def _read_areas(path: Path) -> list[Polygon]:
@@ -223,8 +246,8 @@ def _tasks(
             yield make(
                 key=f"{number:05d}-{shard:04d}",
                 scene=entry.scene,
+                labels=labels_of(job.labels, entry.scene),
                 grid=entry.grid,
                 cuts=tuple(some),
-                min_valid=job.min_valid,
                 min_labelled=job.min_labelled,
             )

@@ -58,7 +58,7 @@ def read_polygons(path: Path, property_name: str) -> list[Polygon]:
         raise ConfigError(
             f"{path} with {len(kept)} polygons and the properties {', '.join(names) or '(none)'}",
             f"polygons with the property {property_name}",
-            "name the property with --class-property: " + nearest(property_name, names),
+            "name the property with --set class_property=...: " + nearest(property_name, names),
         )
     if frame.crs is None:
         raise GridError(f"{path} without a CRS", "polygons with a CRS", "give the file its CRS")

@@ -103,13 +103,13 @@ def deal(blocks: Iterable[str], fractions: Fractions, seed: int) -> dict[str, Sp
         raise SplitError(
             f"fractions {fractions}",
             "three numbers for train, validation, test, the first above 0, with sum 1",
-            "set them, for example --fractions 0.6 0.2 0.2",
+            "set them, for example --set fractions=[0.6,0.2,0.2]",
         )
     if len(names) < len(wanted):
         raise SplitError(
             f"{len(names)} blocks for the parts {', '.join(wanted)}",
             "at least one block for each part",
-            "make blocks smaller (--patch, --block-patches), or bring more scenes",
+            "make blocks smaller (--set patch_px=... block_patches=... or block_m=...), or bring more scenes",
         )
     order = np.random.default_rng(seed).permutation(len(names))
     sizes = _whole_sizes(len(names), fractions)
@@ -169,7 +169,7 @@ def check_apart(places: Sequence[Place], distance_m: dict[str, float | None]) ->
             raise SplitError(
                 f"parts {one} and {other} that overlap or touch{where}",
                 "parts with land between them",
-                "mend the areas, or let landweave cut blocks with a gap (--gap)",
+                "mend the areas, or let landweave cut blocks with a gap",
             )
 
 

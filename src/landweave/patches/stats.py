@@ -40,7 +40,7 @@ class BandSums:
             raise SplitError(
                 f"no valid pixel of {band.name} in the training part",
                 "at least one",
-                "check clouds, nodata and the split, or allow less valid patches with --min-valid",
+                "check clouds, nodata and the split, or keep less valid patches with --set min_valid=0.1",
             )
         return band.scale * (self.sum / self.count) + band.offset
 
