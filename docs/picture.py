@@ -1,4 +1,4 @@
-"""Write docs/picture.png, the picture of the README, from what `landweave demo -o demo/` left: python docs/picture.py demo/"""
+"""Write docs/picture.png, the picture of the README: python docs/picture.py demo/, after landweave demo -o demo/."""
 
 from __future__ import annotations
 

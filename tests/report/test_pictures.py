@@ -39,7 +39,7 @@ def make_place(folder: Path, height: int, width: int) -> Place:
     s2 = sensor("sentinel-2-l2a")
     files = {name: BandFile(str(folder / "scene.tif"), place + 1, 1e-4, -0.1, 0) for place, name in enumerate(s2.rgb)}
     scene = Scene("SIMULATED_S2", s2, dt.datetime(2021, 7, 14, tzinfo=dt.UTC), grid, files)
-    return Place(folder / "map.tif", LEGEND, folder / "truth.tif", scene)
+    return Place(folder / "map.tif", LEGEND, folder / "truth.tif", scene, is_simulated=True)
 
 
 def test_a_large_map_has_an_overview_and_a_detail(tmp_path: Path) -> None:
@@ -57,7 +57,8 @@ def test_a_large_map_has_an_overview_and_a_detail(tmp_path: Path) -> None:
 
 def test_the_scene_says_that_it_is_simulated(tmp_path: Path) -> None:
     (whole,) = pictures.rows(make_place(tmp_path, 60, 90))
-    assert "(simulated), 14 July 2021" in whole.pictures[0].caption
+    assert whole.pictures[0].caption.startswith("Simulated: Sentinel-2")
+    assert whole.pictures[0].caption.endswith(", 14 July 2021")
     assert whole.pictures[0].pixels.std() > 20
 
 

@@ -36,11 +36,11 @@ def write_run(folder: Path, name: str = "run", network: str = "unet", log: bool 
         (folder / name / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def test_curves_join_what_training_and_validation_both_have() -> None:
+def test_curves_join_what_is_compared() -> None:
     found = runs.curves(EPOCHS)
     assert found == {
         "loss": (Curve("training", (1, 2), (2.0, 1.0)), Curve("validation", (1, 2), (2.5, 1.5))),
-        "overall accuracy": (Curve("validation", (1, 2), (0.5, 0.75)),),
+        "on the validation part": (Curve("overall accuracy", (1, 2), (0.5, 0.75)),),
     }
 
 

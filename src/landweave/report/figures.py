@@ -51,7 +51,7 @@ def curves(quantity: str, lines: Sequence[Curve]) -> str:
         figure = Figure(figsize=(5.2, 3.0), layout="constrained")
         axes = figure.add_subplot()
         for place, line in enumerate(lines):
-            style = "-" if place == 0 else "--"
+            style = ("-", "--", "-.", ":")[place % 4]
             marker = "o" if len(line.steps) == 1 else None
             color = _LINES[place % len(_LINES)]
             axes.plot(line.steps, line.values, style, marker=marker, color=color, label=line.name, linewidth=1.8)

@@ -23,6 +23,8 @@ _NAMES = {
     "card": "card.json",
     "archive": "archive.json",
     "record": "job.json",
+    "recipe": "recipe.json",
+    "catalog": "catalog.parquet",
     "summary": "summary.json",
 }
 

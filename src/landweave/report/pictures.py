@@ -33,6 +33,7 @@ class Place:
     legend: Legend
     truth: Path | None = None
     scene: Scene | None = None
+    is_simulated: bool = False
 
 
 def rows(place: Place) -> tuple[Row, ...]:
@@ -63,7 +64,7 @@ def width_km(grid: GeoBox) -> float | None:
 
 def _row(place: Place, grid: GeoBox, title: str) -> Row:
     ids, _ = read_map(place.map, grid, place.legend.nodata)
-    pictures = [] if place.scene is None else [_seen(place.scene, grid)]
+    pictures = [] if place.scene is None else [_seen(place.scene, grid, place.is_simulated)]
     pictures.append(Picture(figures.colored(ids, place.legend), "Map", f"The map: {_words(ids, place.legend)}"))
     if place.truth is not None:
         truth, _ = read_map(place.truth, grid, place.legend.nodata)
@@ -75,10 +76,10 @@ def _row(place: Place, grid: GeoBox, title: str) -> Row:
     return Row(shown, tuple(pictures))
 
 
-def _seen(scene: Scene, grid: GeoBox) -> Picture:
+def _seen(scene: Scene, grid: GeoBox, is_simulated: bool) -> Picture:
     rgb, valid = read(scene, scene.sensor.rgb, grid)
-    simulated = " (simulated)" if "simulated" in scene.id.lower() else ""
-    caption = f"{scene.sensor.title}{simulated}, {scene.datetime:%d %B %Y}"
+    simulated = "Simulated: " if is_simulated else ""
+    caption = f"{simulated}{scene.sensor.title}, {scene.datetime:%d %B %Y}"
     return Picture(figures.stretch(rgb, valid), caption, f"The scene in natural colours: {caption}")
 
 

@@ -46,15 +46,28 @@ def _epochs(found: Found, path: Path) -> list[dict[str, Any]]:
 
 
 def curves(epochs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Curve, ...]]:
-    """Curves by quantity from the epochs of a log: what training and validation both have stands in one figure."""
-    lines: dict[str, list[Curve]] = {}
-    for part, key in (("training", "losses"), ("validation", "figures")):
-        for name in dict.fromkeys(name for epoch in epochs for name in epoch.get(key, {})):
-            points = [(epoch["done"], epoch[key][name]) for epoch in epochs if _is_number(epoch.get(key, {}).get(name))]
-            if points:
-                steps, values = zip(*points, strict=True)
-                lines.setdefault(name, []).append(Curve(part, steps, values))
-    return {name.replace("_", " "): tuple(found) for name, found in lines.items()}
+    """Figures from the epochs of a log: what training and validation both have, beside each other; then all else."""
+    training, validation = (_lines(epochs, key) for key in ("losses", "figures"))
+    figures = {
+        name.replace("_", " "): tuple(
+            Curve(part, *points)
+            for part, lines in (("training", training), ("validation", validation))
+            if (points := lines.get(name))
+        )
+        for name in training
+    }
+    alone = tuple(Curve(name.replace("_", " "), *points) for name, points in validation.items() if name not in training)
+    return {**figures, "on the validation part": alone} if alone else figures
+
+
+def _lines(epochs: Sequence[Mapping[str, Any]], key: str) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Epochs and values of every quantity under `key` of the log, without what is no number."""
+    lines = {}
+    for name in dict.fromkeys(name for epoch in epochs for name in epoch.get(key, {})):
+        points = [(epoch["done"], epoch[key][name]) for epoch in epochs if _is_number(epoch.get(key, {}).get(name))]
+        if points:
+            lines[name] = (tuple(done for done, _ in points), tuple(value for _, value in points))
+    return lines
 
 
 def _is_number(value: Any) -> bool:

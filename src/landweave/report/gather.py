@@ -1,0 +1,100 @@
+"""Everything that folders hold, as the material of one page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from landweave.legend import LandClass
+from landweave.report import judged, maps, runs
+from landweave.report.find import Found, find
+from landweave.report.material import Judgement, Material, Row
+from landweave.report.pictures import Place, class_shares, try_rows
+
+_LISTED = ("map", "evaluation", "card", "archive", "catalog", "record", "recipe", "summary")
+
+
+def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Material:
+    """What a report on `folders` shows.
+
+    Args:
+        folders: Folders that landweave wrote, and catalogs.
+        title: The page's title.
+        first: Name of what the page is about; the most accurate where None.
+
+    Raises:
+        ConfigError: A folder is missing, or nothing that can be shown is in any.
+    """
+    found = find(folders)
+    judgements = _ordered(judged.judgements(found, _names(found)), first)
+    place = _place(found, judgements)
+    rows, shares = _seen(found, place)
+    records = dict(_records(found))
+    return Material(
+        title=title,
+        judgements=judgements,
+        rows=rows,
+        shares=shares,
+        runs=runs.runs(found),
+        jobs=_main_first(maps.jobs(found), place),
+        archives=runs.archives(found),
+        records={name: record.get("configuration", record) for name, record in records.items()},
+        files=tuple(path for kind in _LISTED for path in found.of(kind)),
+        versions=next((record["versions"] for record in records.values() if "versions" in record), {}),
+        unread=tuple(dict.fromkeys(found.unread)),
+    )
+
+
+def _ordered(judgements: Iterable[Judgement], first: str | None) -> tuple[Judgement, ...]:
+    """As they come, the best first, but for the one that was asked for."""
+    return tuple(sorted(judgements, key=lambda judgement: judgement.name != first if first else False))
+
+
+def _main_first(jobs: Iterable[Any], place: Place | None) -> tuple[Any, ...]:
+    return tuple(sorted(jobs, key=lambda job: place is not None and job.path.parent != place.map.parent))
+
+
+def _names(found: Found) -> dict[Path, str]:
+    """Who was judged by which evaluation: the network of the map that it names."""
+    names = {}
+    for path in found.of("evaluation"):
+        judged_map = _told(found, path, "map")
+        summary = judged_map.parent / "summary.json" if judged_map else None
+        if summary and summary.is_file():
+            names[path] = runs.title_of(str(found.json(summary).get("network", path.parent.name)))
+    return names
+
+
+def _told(found: Found, path: Path, key: str) -> Path | None:
+    """The file that an evaluation names: as it stands, or from the folder of the evaluation."""
+    told = found.json(path).get("configuration", {}).get(key)
+    if told is None:
+        return None
+    places = (Path(told), path.parent / told)
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def _place(found: Found, judgements: Sequence[Judgement]) -> Place | None:
+    """The map of the first judgement with its truth, or the first map that there is."""
+    for judgement in judgements:
+        if (judged_map := _told(found, judgement.path, "map")) and judged_map.is_file():
+            return maps.place(found, judged_map, _told(found, judgement.path, "truth"))
+    return maps.place(found, found.of("map")[0], None) if found.of("map") else None
+
+
+def _seen(found: Found, place: Place | None) -> tuple[tuple[Row, ...], tuple[tuple[LandClass, float], ...]]:
+    if place is None:
+        return (), ()
+    rows, trouble = try_rows(place)
+    if trouble:
+        found.unread.append(trouble)
+        return (), ()
+    share = dict(class_shares(place))
+    return rows, tuple((entry, share[entry.id]) for entry in place.legend.classes)
+
+
+def _records(found: Found) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for kind, name in (("record", "Map job"), ("recipe", "Recipe"), ("archive", "Cutting of patches")):
+        for path in found.of(kind):
+            yield f"{name} ({path.parent.name}/{path.name})", found.json(path)

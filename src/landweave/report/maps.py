@@ -1,0 +1,96 @@
+"""Map jobs as material: throughput, legend, and the pictures of a map with its scene and truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from landweave.errors import LandweaveError
+from landweave.legend import LandClass, Legend
+from landweave.raster.catalog import read_catalog
+from landweave.raster.scene import Scene
+from landweave.report import tables
+from landweave.report.find import Found
+from landweave.report.material import Job
+from landweave.report.pictures import Place
+from landweave.report.runs import title_of
+
+_MPX = 1e6
+_SIMULATED = "SIMULATED.txt"
+_UP = 6
+
+
+def jobs(found: Found) -> tuple[Job, ...]:
+    """How every map job went."""
+    every = ((path, found.json(path)) for path in found.of("summary"))
+    return tuple(_job(path, content) for path, content in every if content.get("kind") == "map")
+
+
+def _job(path: Path, content: Mapping[str, Any]) -> Job:
+    facts = {
+        "Mapped": f"{content['written_px'] / _MPX:.2f} Mpx ({content['km2_per_s'] * content['seconds']:,.0f} km²)",
+        "Speed": f"{content['mpx_per_s']:.2f} Mpx/s ({content['km2_per_s']:,.0f} km²/s)",
+        "Time": f"{tables.duration(content['seconds'])} with {_several(content['workers'], 'worker')}",
+        "Tiles": f"{content['tiles']} of {content['core_px']} pixels with margins of {content['margin_px']}",
+        "Pixels seen for one written": f"{content['seen_per_written']:.2f}",
+        "Computed": f"{content['compute_share']:.0%} of the work was the network itself",
+    }
+    if bf16 := content.get("bf16"):
+        facts["Precision"] = (
+            f"bf16, which changed {bf16['changed_share']:.2%} of the labels that were compared with fp32"
+        )
+    elif "precision" in content:
+        facts["Precision"] = str(content["precision"])
+    if missing := content.get("tiles_missing"):
+        facts["Set aside"] = ", ".join(map(str, missing))
+    phases = {name: float(seconds) for name, seconds in content.get("phases_s", {}).items() if name != "wait"}
+    return Job(f"{title_of(str(content['network']))} ({path.parent.name}/)", facts, phases, path)
+
+
+def _several(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def place(found: Found, path: Path, truth: Path | None) -> Place | None:
+    """What there is to see of the map at `path`, or None where nothing says its legend."""
+    item = found.json(path.with_suffix(".json"))
+    legend = _legend(item)
+    if legend is None:
+        found.unread.append(f"{path}: no {path.stem}.json beside it says its legend")
+        return None
+    if truth is not None and not truth.is_file():
+        found.unread.append(f"{truth}: the truth is not there any more")
+        truth = None
+    return Place(path, legend, truth, *_scene(found, item))
+
+
+def _legend(item: Mapping[str, Any]) -> Legend | None:
+    entries = item.get("assets", {}).get("map", {}).get("classification:classes", [])
+    nodata = {0, 255} - {entry["value"] for entry in entries if not entry.get("nodata")}
+    classes = [
+        LandClass(entry["value"], entry["title"], f"#{entry['color_hint'].lower()}")
+        for entry in entries
+        if not entry.get("nodata") and entry["value"] not in nodata
+    ]
+    return Legend(item["properties"].get("landweave:legend", ""), "", tuple(classes)) if classes else None
+
+
+def _scene(found: Found, item: Mapping[str, Any]) -> tuple[Scene | None, bool]:
+    """The first scene of the map that a catalog among the folders holds, and whether it is simulated."""
+    wanted = item.get("properties", {}).get("landweave:scenes", [])
+    for path in found.of("catalog"):
+        try:
+            scenes = read_catalog(path)
+        except LandweaveError as error:
+            found.unread.append(f"{path}: {error.given}")
+            continue
+        for scene in scenes:
+            if scene.id in wanted:
+                return scene, _is_simulated(scene)
+    return None, False
+
+
+def _is_simulated(scene: Scene) -> bool:
+    folders = list(Path(next(iter(scene.files.values())).href).parents)[:_UP]
+    return any((folder / _SIMULATED).is_file() for folder in folders)
