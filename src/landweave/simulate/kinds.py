@@ -52,6 +52,8 @@ class Kind(Config):
     """Standard deviation of an object's calendar in days."""
     texture: Texture
     """How much of the gap shows."""
+    flecks: dict[str, float] = Field(default_factory=dict)
+    """Kinds that stand here and there within it, too small to be mapped, and their shares."""
 
 
 class _KindFile(Config):

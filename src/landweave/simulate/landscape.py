@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 from numpy.typing import NDArray
 
-from landweave.simulate.kinds import numbers
+from landweave.simulate.kinds import kinds, numbers
 from landweave.simulate.lattice import Axes, Cells, Plane, cells, fractal, hashed, noise, noise_at, strips, uniform
 from landweave.simulate.region import Ground, Land, Place, bare, events, joined, pick
 from landweave.simulate.towns import paint_towns
@@ -36,6 +36,7 @@ def _strip(place: Place, axes: Axes, date: dt.date) -> Ground:
     _roads(place, axes, made)
     made.paint(water[inner] == 1, "lake", place.key("lake"))
     made.paint(water[inner] == 2, "river", place.key("river"))
+    _flecks(place, axes, made)
     return made
 
 
@@ -124,8 +125,7 @@ def _farmland(land: Land, made: Ground) -> None:
     even = uniform(owner, np.array(1))
     crop = pick(uniform(owner, np.array(land.date.year)), region.crops)
     grass = np.where(uniform(owner, np.array(3)) < 0.55, np.uint8(numbers()["meadow"]), np.uint8(numbers()["pasture"]))
-    made.kind[:] = np.where(even < share, grass, crop)
-    made.owner[:] = owner
+    made.paint(np.ones(axes.shape, np.bool_), np.where(even < share, grass, crop), owner)
     made.across[:] = v
     made.paint(np.minimum(side_m, end_m) < 1.2, "pasture", owner)
     _borders(place, made, blocks)
@@ -190,3 +190,22 @@ def _pits(place: Place, axes: Axes, made: Ground) -> None:
 def _roads(place: Place, axes: Axes, made: Ground) -> None:
     far = _line_m(axes, place.key("road"), 6500, 2)
     made.paint(far < 8, "asphalt", place.key("road"))
+
+
+_FLECK_M = 20.0
+
+
+def _flecks(place: Place, axes: Axes, made: Ground) -> None:
+    """Groups of other trees in a stand, bushes in a pasture, bare spots in a field: seen, but too small to be mapped."""
+    even = rank(noise(axes, place.key("flecks"), _FLECK_M), 1)
+    whole, owner = made.kind.copy(), hashed(made.owner, np.array(5))
+    for number, kind in enumerate(kinds().values()):
+        low, high = 0.0, 1.0
+        for name, share in kind.flecks.items():
+            # By turns from both ends of the noise, so that two kinds are blobs and not rings of one another.
+            if low <= 1 - high:
+                inside, low = (even >= low) & (even < low + share), low + share
+            else:
+                inside, high = (even < high) & (even >= high - share), high - share
+            here = (whole == number) & inside
+            made.kind[here], made.owner[here] = numbers()[name], owner[here]

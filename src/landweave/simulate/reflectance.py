@@ -185,7 +185,7 @@ def _mixture(
             return total, np.broadcast_to(table[:, known.index(name)], total.shape) * gain
 
 
-_SCALES_M = {"cell": 6.0, "fine": 15.0, "mid": 45.0, "broad": 150.0}
+_SCALES_M = {"cell": 6.0, "fine": 18.0, "mid": 45.0, "broad": 150.0}
 # Standard deviation of `noise`: that of an even number in 0-1, less what joining nodes smooths away.
 _NOISE_SD = 0.2
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from landweave.config import Config
-from landweave.simulate.kinds import numbers
+from landweave.simulate.kinds import classes, numbers
 from landweave.simulate.lattice import Axes, Plane, key
 
-_CROPS = {"wheat": 0.36, "maize": 0.2, "rape": 0.12, "beet": 0.1, "potato": 0.06, "alfalfa": 0.08, "fallow": 0.08}
+_CROPS = {"wheat": 0.34, "maize": 0.19, "rape": 0.11, "beet": 0.08, "potato": 0.06, "alfalfa": 0.06, "ley": 0.08, "fallow": 0.08}
 _ROOFS = {"roof_tile": 0.55, "roof_grey": 0.25, "roof_light": 0.12, "roof_metal": 0.08}
 _SOILS = ("soil_brown", "soil_loam", "soil_dark", "soil_grey", "soil_pale")
 EPOCH = dt.date(1970, 1, 1)
@@ -42,11 +42,11 @@ class Region(Config):
     """Share of the land under lakes."""
     river_m: float = Field(default=40, ge=0)
     """Mean width of rivers."""
-    field_m: float = Field(default=120, gt=0)
+    field_m: float = Field(default=190, gt=0)
     """Mean width of fields."""
-    town: float = Field(default=0.6, ge=0, le=1)
+    town: float = Field(default=0.7, ge=0, le=1)
     """Chance of a town in a square of 4.2 km."""
-    town_m: float = Field(default=750, gt=0)
+    town_m: float = Field(default=850, gt=0)
     """Mean radius of towns."""
     felling: float = Field(default=0.01, ge=0)
     """Share of the stands that are felled in a year."""
@@ -68,6 +68,7 @@ class Ground:
 
     Attributes:
         kind: Number of its kind.
+        land: Class index of the object that it belongs to; flecks within it do not count.
         owner: Random bits of the object that it belongs to (field, stand, house).
         soil: Index of the soil within the region's list.
         across: Metres across the rows of a field.
@@ -78,6 +79,7 @@ class Ground:
     """
 
     kind: NDArray[np.uint8]
+    land: NDArray[np.uint8]
     owner: NDArray[np.uint32]
     soil: NDArray[np.uint8]
     across: Plane
@@ -95,6 +97,7 @@ class Ground:
     ) -> None:
         """Put `kind` on the cells `where`."""
         self.kind[where] = numbers()[kind] if isinstance(kind, str) else kind[where]
+        self.land[where] = classes()[self.kind[where]]
         self.owner[where] = owner if isinstance(owner, int) else owner[where]
         self.since[where] = 0 if since is None else since[where]
 
@@ -106,7 +109,7 @@ def bare(
     east = (height[1:-1, 2:] - height[1:-1, :-2]) / np.float32(2 * cell_m)
     south = (height[2:, 1:-1] - height[:-2, 1:-1]) / np.float32(2 * cell_m)
     zeros = [np.zeros(shape, kind) for kind in (np.uint8, np.uint32, np.float32, np.int32)]
-    return Ground(zeros[0], zeros[1], soil, zeros[2], zeros[3], height[1:-1, 1:-1], east, south)
+    return Ground(zeros[0], zeros[0].copy(), zeros[1], soil, zeros[2], zeros[3], height[1:-1, 1:-1], east, south)
 
 
 def joined(strips: Sequence[Ground]) -> Ground:

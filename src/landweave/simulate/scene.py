@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 
 from landweave.legend import legend
-from landweave.simulate.kinds import LEGEND, classes
+from landweave.simulate.kinds import LEGEND
 from landweave.simulate.lattice import Axes
 from landweave.simulate.observe import majority, noisy, reach_cells, to_pixels
 from landweave.simulate.products import MASK
@@ -72,7 +72,7 @@ def observe(world: World, scene: SceneTable, window: Window) -> Part:
         info = np.iinfo(band.dtype)
         stored[band.name] = np.clip(numbers, 1, info.max).astype(band.dtype)
     inner = (slice(margin, -margin), slice(margin, -margin))
-    truth = classes()[made.kind[inner]]
+    truth = made.land[inner]
     stored[MASK] = scene_classes(majority(truth, 2 * finest, len(legend(LEGEND))))
     return Part(stored, majority(truth, finest, len(legend(LEGEND))))
 

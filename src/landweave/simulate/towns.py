@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from landweave.simulate.kinds import numbers
+from landweave.simulate.kinds import classes, numbers
 from landweave.simulate.lattice import Cells, cells, hashed, noise, noise_at, uniform
 from landweave.simulate.region import Ground, Land, Place, events, pick
 
@@ -82,6 +82,7 @@ def paint_towns(land: Land, made: Ground) -> None:
     owner = np.select([which == i for i in range(4)], [part[1] for part in built], bits)
     ring = (quarters.edge_m[inside] < 4.5) & (which != _PARK)
     made.kind[inside] = np.where(ring, numbers()["asphalt"], code)
+    made.land[inside] = classes()[made.kind[inside]]
     made.owner[inside] = np.where(ring, place.key("street"), owner)
     made.since[inside] = np.where(young, event, 0)[where]
 

@@ -18,7 +18,6 @@ from pydantic import Field, model_validator
 from landweave.config import Config, check, nearest, read_toml
 from landweave.errors import ConfigError
 from landweave.sensors import Sensor, sensor
-from landweave.simulate.kinds import classes
 from landweave.simulate.landscape import ground
 from landweave.simulate.lattice import Axes
 from landweave.simulate.observe import majority
@@ -126,7 +125,7 @@ def cover(world: World, window: Window, date: dt.date, pixel_size_m: float = PIX
     ratio = CELLS
     cells = Window(window.row * ratio, window.col * ratio, window.height * ratio, window.width * ratio)
     made = ground_of(world, Axes.of(cells, pixel_size_m / ratio), date)
-    return majority(classes()[made.kind], ratio, 8)
+    return majority(made.land, ratio, 8)
 
 
 class _WorldFile(Config):
