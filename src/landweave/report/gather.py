@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from landweave.legend import LandClass
-from landweave.report import judged, maps, runs
+from landweave.report import judged, maps, more, runs
 from landweave.report.find import Found, find
 from landweave.report.material import Judgement, Material, Row
 from landweave.report.pictures import Place, class_shares, try_rows
@@ -34,6 +34,7 @@ def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Mat
     return Material(
         title=title,
         judgements=judgements,
+        tables=more.every(found),
         rows=rows,
         shares=shares,
         runs=runs.runs(found),

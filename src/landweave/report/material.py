@@ -74,6 +74,25 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A plain table: areas, several labels a patch, calibration.
+
+    Attributes:
+        title: What it is of.
+        note: How it was made; may be empty.
+        head: Names of the columns; the first is that of the rows.
+        lines: Cells as text, as many in each line as in the head.
+        path: The file that says so.
+    """
+
+    title: str
+    note: str
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """An image to show, with the words for who cannot see it."""
 
@@ -125,6 +144,7 @@ class Material:
 
     title: str
     judgements: tuple[Judgement, ...] = ()
+    tables: tuple[Table, ...] = ()
     rows: tuple[Row, ...] = ()
     shares: tuple[tuple[LandClass, float], ...] = ()
     runs: tuple[Run, ...] = ()

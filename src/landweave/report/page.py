@@ -97,7 +97,7 @@ def _parts(material: Material) -> Iterator[tuple[str, str]]:
     settings = material.archives or material.records or material.versions
     for anchor, name, content in (
         ("map", "The map", material.rows),
-        ("accuracy", "How good it is", material.judgements),
+        ("accuracy", "How good it is", material.judgements or material.tables),
         ("training", "Training", material.runs),
         ("throughput", "Throughput", material.jobs),
         ("configuration", "Configuration", settings),
