@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -122,10 +123,10 @@ def cut(wanted: PatchJob, out: Path, executor: Executor | None = None) -> tuple[
 
 
 def hashes(folder: Path) -> dict[str, bytes]:
-    """Content of every file of an archive but its ledger, which tells times."""
+    """Content of every file of an archive but its ledger, which tells times, and the commit that wrote it."""
     skipped = {"ledger.jsonl", ".landweave.lock"}
     return {
-        str(path.relative_to(folder)): path.read_bytes()
+        str(path.relative_to(folder)): re.sub(rb'"commit": .*', b"", path.read_bytes())
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in skipped
     }

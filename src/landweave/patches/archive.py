@@ -169,7 +169,7 @@ class Archive:
         self.shards = tuple(Shard(**entry) for entry in manifest["shards"])
         sizes = [shard.num_rows for shard in self.shards]
         self._first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self._splits = index.read_splits(folder / INDEX)
+        self._splits = np.asarray(index.read_column(folder / INDEX, "split"))
         self._maps: dict[int, dict[str, NDArray[Any]]] = {}
 
     def __len__(self) -> int:
@@ -208,6 +208,10 @@ class Archive:
     def table(self) -> geopandas.GeoDataFrame:
         """The whole index, one row a patch, in the order of indices."""
         return index.read(self.folder / INDEX)
+
+    def ids(self) -> list[str]:
+        """The name of each patch, in the order of indices."""
+        return index.read_column(self.folder / INDEX, "id")
 
     def part(self, name: Split) -> Int64[np.ndarray, " n"]:
         """Indices of the patches of one part, ascending.

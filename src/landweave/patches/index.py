@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow.parquet
 import pyproj
 import shapely
-from numpy.typing import NDArray
 
 from landweave.atomic import aside
 from landweave.patches.sample import Row
@@ -60,9 +59,9 @@ def read(path: Path) -> geopandas.GeoDataFrame:
     return geopandas.read_parquet(path)
 
 
-def read_splits(path: Path) -> NDArray[np.str_]:
-    """The part of each patch, in the order of the archive's indices; nothing else is read."""
-    return np.asarray(pyarrow.parquet.read_table(path, columns=["split"])["split"].to_pylist(), np.str_)
+def read_column(path: Path, name: str) -> list[str]:
+    """One column of text, in the order of the archive's indices; nothing else is read."""
+    return list(pyarrow.parquet.read_table(path, columns=[name])[name].to_pylist())
 
 
 def footprint(row: Row) -> shapely.Geometry:
