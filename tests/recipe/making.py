@@ -92,6 +92,7 @@ def recipe(folder: Path, **changed: Any) -> TrainRecipe:
         "batch_global": 5,
         "precision": "fp32",
         "log_every_steps": 1,
+        "checkpoint_every_steps": 3,
         "optimiser": {"rate": 0.01},
         **changed,
     }

@@ -50,6 +50,15 @@ def test_a_run_stopped_at_every_record_is_the_run_that_was_not(folder: Path, who
     assert making.told(out) == making.told(whole)
 
 
+def test_when_checkpoints_come_changes_nothing(folder: Path, whole: Path, tmp_path: Path) -> None:
+    for name, seconds in (("always", 0.0), ("never", 1e9)):
+        recipe = making.recipe(folder, checkpoint_every_steps=0, checkpoint_every_s=seconds)
+        making.train(recipe, tmp_path / name)
+        weights = (tmp_path / name / "card/weights.safetensors").read_bytes()
+        assert weights == (whole / "card/weights.safetensors").read_bytes()
+        assert making.told(tmp_path / name) == making.told(whole)
+
+
 def test_a_finished_run_stays_as_it_is(folder: Path, whole: Path) -> None:
     before = (whole / "card/card.json").read_bytes()
     assert making.train(making.recipe(folder, checkpoint_every_steps=2), whole) == []

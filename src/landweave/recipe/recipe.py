@@ -74,8 +74,10 @@ class TrainRecipe(Config):
     """fp32, bf16, or auto: bf16 where the machine computes in it faster."""
     seed: int = Field(default=1, ge=0)
     """Decides first weights, order of samples, augmentation and dropout."""
+    checkpoint_every_s: float = Field(default=60.0, ge=0)
+    """Seconds between two checkpoints: as much work is lost when a process dies. The end brings one anyway."""
     checkpoint_every_steps: int = Field(default=0, ge=0)
-    """Updates between two checkpoints within an epoch; 0 writes them at the ends of epochs only."""
+    """Updates between two checkpoints instead of seconds; 0 leaves it to the seconds."""
     log_every_steps: int = Field(default=10, ge=1)
     """Updates between two lines of the log."""
 

@@ -158,6 +158,7 @@ def _course(recipe: TrainRecipe) -> Course:
         recipe.monitor,
         recipe.stopping.patience_epochs,
         recipe.log_every_steps,
+        recipe.checkpoint_every_s,
         recipe.checkpoint_every_steps,
     )
 

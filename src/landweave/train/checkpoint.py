@@ -161,10 +161,13 @@ class Saver:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[Path] | None = None
 
-    def save(self, step: int, checkpoint: Checkpoint) -> None:
-        """Begin to write; waits for the one before, and raises what went wrong with it."""
+    def save(self, step: int, checkpoint: Checkpoint, at_once: bool = False) -> None:
+        """Begin to write, or write `at_once`; waits for the one before, and raises what went wrong with it."""
         self.wait()
-        self._writing = self._pool.submit(save, self.folder, step, checkpoint)
+        if at_once:
+            save(self.folder, step, checkpoint)
+        else:
+            self._writing = self._pool.submit(save, self.folder, step, checkpoint)
 
     def wait(self) -> None:
         """Return when all is written.

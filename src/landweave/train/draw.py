@@ -33,7 +33,7 @@ def sample_keys(seed: int, epoch: int, samples: Shaped[np.ndarray, " n"]) -> UIn
 
 def order(seed: int, epoch: int, samples: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " n"]:
     """The samples in the order of an epoch: a permutation that depends on (seed, epoch) alone."""
-    generator = np.random.Generator(np.random.Philox(key=[seed & _MASK, epoch]))
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed & _MASK, epoch], np.uint64)))
     return np.asarray(generator.permutation(samples))
 
 

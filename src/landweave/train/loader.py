@@ -83,8 +83,14 @@ class Order:
         return Part(samples[filled], keys[filled], weight)
 
     def once(self) -> list[Part]:
-        """This rank's parts of all samples in their own order, none twice, for judging."""
+        """This rank's parts of all samples in their own order, none twice, for judging.
+
+        A rank without samples gets one with weight 0, because every rank must take part in the sum.
+        """
         mine = np.array_split(self.samples, self.world.size)[self.world.rank]
+        if len(self.samples) > len(mine) == 0:
+            filler = self.samples[:1]
+            return [Part(filler, sample_keys(self.seed, 0, filler), np.zeros(1, np.float32))]
         per_rank = max(1, self.batch_global // self.world.size)
         pieces = [mine[first : first + per_rank] for first in range(0, len(mine), per_rank)]
         return [Part(piece, sample_keys(self.seed, 0, piece), np.ones(len(piece), np.float32)) for piece in pieces]

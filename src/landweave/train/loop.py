@@ -51,7 +51,9 @@ class Course:
         monitor: The figure of the validation part by which weights are judged; "loss" is better lower, others higher.
         patience: Epochs without a better figure after which training stops; None never stops early.
         log_every_steps: Updates between two records.
-        checkpoint_every_steps: Updates between two checkpoints within an epoch; 0 keeps only the ends of epochs.
+        checkpoint_every_s: Seconds after which the next record brings a checkpoint; what a run learns does not depend
+            on when it is saved.
+        checkpoint_every_steps: Updates between two checkpoints, instead of seconds; 0 leaves it to the seconds.
     """
 
     epochs: int
@@ -60,6 +62,7 @@ class Course:
     monitor: str = "loss"
     patience: int | None = None
     log_every_steps: int = 10
+    checkpoint_every_s: float = 60.0
     checkpoint_every_steps: int = 0
 
     def is_better(self, value: float, best: float | None) -> bool:
@@ -122,6 +125,7 @@ class Run:
         self.folder, self.identity = folder, dict(identity)
         self.standing = Standing()
         self._saver = Saver(folder)
+        self._saved_s = time.monotonic()
         self._best: dict[str, Tensor] = {}
         if resume:
             self._go_on(*resume)
@@ -133,7 +137,7 @@ class Run:
         return self.standing.epoch >= self.course.epochs or (patience is not None and self.standing.stale >= patience)
 
     def records(self) -> Iterator[Record]:
-        """Train. Closing the generator writes a checkpoint of where it stands.
+        """Train. The end brings a checkpoint, and so does closing the generator.
 
         Raises:
             DivergedError: A loss or weight is NaN or infinite; the last checkpoint is from before.
@@ -144,10 +148,11 @@ class Run:
                 began = time.perf_counter()
                 yield from self._epoch()
                 yield self._end_epoch(began)
-                self._save()
+                if self.is_over or self._is_due():
+                    self._save()
             self._saver.wait()
         except GeneratorExit:
-            self._save()
+            self._save(at_once=True)
             raise
         finally:
             self._saver.close()
@@ -170,9 +175,15 @@ class Run:
                 if is_last or saves or now.step % course.log_every_steps == 0:
                     yield self._record(pending, before, began)
                     pending, before = [], now.step_in_epoch
-                    if saves and not is_last:
+                    if not is_last and self._is_due():
                         self._save()
                     began = time.perf_counter()
+
+    def _is_due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        if self.course.checkpoint_every_steps:
+            return self.standing.step % self.course.checkpoint_every_steps == 0
+        return time.monotonic() - self._saved_s >= self.course.checkpoint_every_s
 
     def _record(self, pending: list[Sums], before: int, began: float) -> StepRecord:
         now = self.standing
@@ -235,16 +246,16 @@ class Run:
     def _weights(self) -> dict[str, Tensor]:
         return checkpoint.network_tensors(self.step.networks, "best")
 
-    def _save(self) -> None:
-        """Copy the state now; rank 0 writes it while training goes on."""
+    def _save(self, at_once: bool = False) -> None:
+        """Copy the state now; rank 0 writes it while training goes on, or `at_once`."""
+        self._saved_s = time.monotonic()
         weights = checkpoint.network_tensors(self.step.networks)
         if not all(bool(value.isfinite().all()) for value in weights.values()):
             raise self._diverged("a weight that is NaN or infinite")
         if self.world.is_first:
             tensors = {**weights, **checkpoint.optimiser_tensors(self.step.optimisers), **self._best}
-            self._saver.save(
-                self.standing.step, Checkpoint(tensors, {**self.identity, "standing": asdict(self.standing)})
-            )
+            facts = {**self.identity, "standing": asdict(self.standing)}
+            self._saver.save(self.standing.step, Checkpoint(tensors, facts), at_once)
 
     def _go_on(self, path: Path, saved: Checkpoint) -> None:
         checkpoint.put_networks(self.step.networks, saved.tensors, path)

@@ -97,34 +97,41 @@ class Prepare:
 
     def __call__(self, part: Part, arrays: Arrays, training: bool) -> Batch:
         """The batch of `part`, whose samples are `arrays`; training augments."""
+        num_samples = int(part.weight.sum())
         turns = dihedral(part.keys) if training and self.augment else None
         values = self._values(arrays, turns)
         valid = self._turned(arrays["valid"], turns) != 0 if "valid" in arrays else None
         return Batch(
             self._normalise(values, valid).to(memory_format=self.format),
-            self._target(arrays, valid, turns),
+            self._target(arrays, valid, turns, num_samples),
             self._send(part.weight),
             self._send(part.keys.view(np.int64)),
-            int(part.weight.sum()),
+            num_samples,
         )
 
     def _values(self, arrays: Arrays, turns: NDArray[np.uint64] | None) -> Float[Tensor, "b c h w"]:
         physical = {
-            view.pixel_size_m: self._turned(arrays[view.key], turns).float().mul_(self._scale[view.key])
-            + self._offset[view.key]
+            view.pixel_size_m: torch.addcmul(
+                self._offset[view.key], self._turned(arrays[view.key], turns).float(), self._scale[view.key]
+            )
             for view in self.views
         }
         stacked = to_finest(physical)
         return stacked if self._in_order else stacked[:, self._rows]
 
     def _target(
-        self, arrays: Arrays, valid: Tensor | None, turns: NDArray[np.uint64] | None
+        self, arrays: Arrays, valid: Tensor | None, turns: NDArray[np.uint64] | None, num_samples: int
     ) -> Shaped[Tensor, "b ..."]:
         if self.task == "pixels":
             mask = self._turned(arrays["mask"], turns)
-            return mask if valid is None else torch.where(valid, mask, IGNORE)
-        classes = self._send(arrays["classes"])
-        return classes if self.task == "multilabel" else single_label(classes)
+            target = mask if valid is None else torch.where(valid, mask, IGNORE)
+        else:
+            classes = self._send(arrays["classes"])
+            target = classes if self.task == "multilabel" else single_label(classes)
+        if num_samples < len(target):
+            target = target.clone()
+            target[num_samples:] = IGNORE
+        return target
 
     def _turned(self, array: NDArray[Any], turns: NDArray[np.uint64] | None) -> Tensor:
         sent = self._send(array)
