@@ -1,0 +1,122 @@
+"""The judgement of a map or a card as one job: what is asked for, and the one way to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from landweave.atomic import locked, sweep
+from landweave.config import Config
+from landweave.errors import OutputError
+from landweave.evaluation import maps, patches, units
+from landweave.evaluation.result import NAME, Evaluation
+from landweave.evaluation.truth import pair
+from landweave.jobs.run import Progress
+from landweave.legend import Legend, legend, load_legends
+from landweave.models.card import load_parts
+from landweave.patches.archive import open_archive
+from landweave.patches.sample import Split
+
+
+class EvaluateJob(Config):
+    """What to judge, and by what."""
+
+    map: Path | None = None
+    """The map to judge."""
+    card: Path | None = None
+    """The card to judge, on patches; without a map."""
+    truth: Path | None = None
+    """A raster of the truth, on the map's pixels."""
+    archive: Path | None = None
+    """Patches: where to judge a map, and with what where there is no truth."""
+    part: Split = "test"
+    """The part of the archive."""
+    units: Path | None = None
+    """A folder of judged sampling units."""
+    legend: str | None = None
+    """Legend of the map, where its file does not tell."""
+    truth_legend: str | None = None
+    """Legend of the truth, where its file does not tell."""
+    legends: Path | None = None
+    """TOML with legends of your own."""
+    reproject: bool = False
+    """Read a truth on other pixels onto the map's, by the nearest one."""
+    name: str = Field(default="", max_length=80)
+    """What is judged, for tables: "U-Net"; the card's network where empty."""
+
+    @model_validator(mode="after")
+    def _one_thing_by_one_truth(self) -> EvaluateJob:
+        if (self.map is None) == (self.card is None):
+            raise ValueError("either a map or a card")
+        if self.card is not None and (self.archive is None or self.truth or self.units):
+            raise ValueError("a card is judged on an archive, and on nothing else")
+        if self.units is not None and (self.truth or self.archive):
+            raise ValueError("units, or a truth and an archive, not both")
+        if self.map is not None and not (self.truth or self.archive or self.units):
+            raise ValueError("a truth, an archive or units to judge the map by")
+        return self
+
+
+def run(job: EvaluateJob, out: Path) -> Iterator[Progress]:
+    """Judge, and write evaluation.json with its tables in `out`; gives records on the way.
+
+    Raises:
+        LandweaveError: What cannot be compared is refused before the first pixel is read.
+    """
+    with locked(out):
+        sweep(out)
+        _check_empty(out)
+        evaluation = yield from _judge(job)
+        evaluation.write(out, job.model_dump(mode="json"))
+
+
+def _check_empty(out: Path) -> None:
+    held = [entry.name for entry in out.iterdir() if not entry.name.startswith(".")]
+    if held and NAME not in held:
+        raise OutputError(
+            f"{out}, which holds {held[0]}", "an empty folder, or an older evaluation", "choose another -o"
+        )
+
+
+def _judge(job: EvaluateJob) -> Generator[Progress, None, Evaluation]:
+    archive = open_archive(job.archive) if job.archive else None
+    of_map, of_truth = legends_of(job)
+    if job.card is not None and archive is not None:
+        name = job.name or load_parts(job.card)[0].network
+        return (yield from patches.judge(job.card, archive, job.part, name))
+    assert job.map is not None
+    name = job.name or name_of(job.map)
+    if job.units is not None:
+        return units.estimate(job.units, job.map, name, of_map)
+    if job.truth is None and archive is not None:
+        return (yield from maps.compare_masks(job.map, of_map, archive, job.part, name))
+    assert job.truth is not None
+    both = pair(job.map, job.truth, map_legend=of_map, truth_legend=of_truth, reproject=job.reproject)
+    if archive is None:
+        return (yield from maps.compare(both, name))
+    return (yield from maps.compare_part(both, archive, job.part, name))
+
+
+def legends_of(job: EvaluateJob) -> tuple[Legend | None, Legend | None]:
+    """The legends that the job names for map and truth.
+
+    Raises:
+        LegendError: There is no legend of that name.
+        ConfigError: The file of legends does not fit.
+    """
+    extra = load_legends(job.legends) if job.legends else None
+    names = job.legend, job.truth_legend
+    of_map, of_truth = (None if name is None else legend(name, extra) for name in names)
+    return of_map, of_truth
+
+
+def name_of(path: Path) -> str:
+    """The network that made a map, from the STAC item beside it; the file's name where there is none."""
+    try:
+        item = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return str(item["properties"]["landweave:network"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return path.stem

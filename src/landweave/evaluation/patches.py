@@ -1,0 +1,207 @@
+"""Judge a card on one part of an archive: labels of pixels, one label a patch, or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int64, UInt8
+
+from landweave.classical import store
+from landweave.classical.neighbourhood import of_patches
+from landweave.errors import ArchiveError, CardError, LegendError, SampleError
+from landweave.evaluation.parts import why_not_random
+from landweave.evaluation.result import Evaluation
+from landweave.evaluation.truth import same_classes
+from landweave.jobs.run import Progress
+from landweave.legend import IGNORE
+from landweave.metrics import area
+from landweave.metrics.calibration import Calibration
+from landweave.metrics.confusion import Confusion
+from landweave.metrics.multilabel import Multilabel
+from landweave.models.card import Card, load_card, load_parts
+from landweave.models.normalise import Normalise
+from landweave.models.upsample import to_finest
+from landweave.patches.archive import Archive
+from landweave.patches.layout import check_same_bands
+from landweave.patches.sample import Split
+
+_AT_ONCE = 16
+_THRESHOLD = 0.5
+Values = Float32[np.ndarray, "n c h w"]
+Valid = Bool[np.ndarray, "n h w"]
+Predict = Callable[[torch.Tensor, torch.Tensor], Float32[np.ndarray, "n k ..."]]
+
+
+def judge(folder: Path, archive: Archive, split: Split, name: str) -> Generator[Progress, None, Evaluation]:
+    """Judge the card in `folder` on one part of an archive; the evaluation is the generator's value.
+
+    Networks compute in fp32 on the CPU, patch by patch: without the land around a patch they see less than in a map.
+
+    Raises:
+        CardError: The card is damaged, or for another sensor, unit or pixel size.
+        LegendError: Card and archive have different legends.
+        ArchiveError: The archive has no labels for the card's task.
+        SplitError: The part is empty.
+    """
+    card, _ = load_parts(folder)
+    check_fit(card, archive)
+    if card.task == "pixels":
+        return (yield from _judge_pixels(folder, card, archive, split, name))
+    return (yield from _judge_labels(folder, card, archive, split, name))
+
+
+def check_fit(card: Card, archive: Archive) -> None:
+    """Refuse an archive that a card was not made for.
+
+    Raises:
+        CardError: Sensor, unit or pixel size differ.
+        SensorError: The archive lacks a band.
+        LegendError: The legends differ.
+        ArchiveError: There are no labels for the card's task.
+    """
+    layout = archive.layout
+    theirs = f"{layout.sensor} in {layout.unit} with pixels of {layout.pixel_size_m:g} m"
+    own = f"{card.sensor} in {card.unit} with pixels of {card.pixel_size_m:g} m"
+    if theirs != own:
+        raise CardError(f"an archive of {theirs}", f"{own}, for which the card is", "judge it on patches of its sensor")
+    check_same_bands(layout, card.bands)
+    if not same_classes(card.legend, layout.legend):
+        raise LegendError(
+            f"a card with legend {card.legend.name} and an archive with legend {layout.legend.name}",
+            "one legend",
+            "cut the archive with the card's legend",
+        )
+    target = "mask" if card.task == "pixels" else "classes"
+    if target not in layout.targets:
+        raise ArchiveError(
+            f"an archive with {' and '.join(layout.targets)} for a card of task {card.task}",
+            f"an archive with {target}",
+            "give the archive that the card was trained on, or one like it",
+        )
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Some patches: their numbers in the archive, bands in the card's order, valid, and the stored target."""
+
+    indices: Int64[np.ndarray, " n"]
+    values: torch.Tensor
+    valid: torch.Tensor
+    target: UInt8[np.ndarray, "n ..."]
+
+
+def _batches(card: Card, archive: Archive, indices: Int64[np.ndarray, " n"]) -> Iterator[_Batch]:
+    layout = archive.layout
+    order = [layout.bands.index(band) for band in card.bands]
+    target = "mask" if card.task == "pixels" else "classes"
+    for start in range(0, len(indices), _AT_ONCE):
+        some = indices[start : start + _AT_ONCE]
+        arrays = archive.batch(some)
+        views = {view.pixel_size_m: torch.from_numpy(view.to_physical(arrays[view.key])) for view in layout.views}
+        valid = torch.from_numpy(np.array(arrays["valid"], np.bool_))
+        yield _Batch(some, to_finest(views)[:, order], valid, arrays[target])
+
+
+def _predictor(folder: Path, card: Card) -> Predict:
+    """What gives probabilities of every class, (n, k) or (n, k, h, w)."""
+    if card.is_classical:
+        model = store.from_arrays(card.network, load_parts(folder)[1])
+        return lambda values, valid: _classical(model, card, values.numpy(), valid.numpy())
+    network, normalise = load_card(folder)[1], Normalise(card.mean, card.std)
+
+    def predict(values: torch.Tensor, valid: torch.Tensor) -> Float32[np.ndarray, "n k ..."]:
+        with torch.inference_mode():
+            scores = network(normalise(values, valid))
+            told = scores.sigmoid() if card.task == "multilabel" else scores.softmax(1)
+        return np.asarray(told.numpy())
+
+    return predict
+
+
+def _classical(model: store.Model, card: Card, values: Values, valid: Valid) -> Float32[np.ndarray, "n k ..."]:
+    threads = torch.get_num_threads()
+    if card.task != "pixels":
+        return model.predict_probabilities(of_patches(values, valid), threads)
+    window_px = int(card.arguments.get("window_px", 1))
+    pairs = zip(values, valid, strict=True)
+    return np.stack([store.predict_map(model, one, usable, window_px, threads) for one, usable in pairs])
+
+
+def _judge_pixels(
+    folder: Path, card: Card, archive: Archive, split: Split, name: str
+) -> Generator[Progress, None, Evaluation]:
+    predict, indices = _predictor(folder, card), archive.part(split)
+    names = archive.table()["block"].to_numpy()
+    num_classes = len(card.legend)
+    blocks: dict[str, Confusion] = {}
+    calibration, done = Calibration.zero(), 0
+    for batch in _batches(card, archive, indices):
+        yield Progress("judge", done, len(indices), "patches")
+        told = predict(batch.values, batch.valid)
+        truth = np.where(batch.valid.numpy(), batch.target, IGNORE).astype(np.uint8)
+        best = told.argmax(1).astype(np.uint8)
+        for block, one, known in zip(names[batch.indices], best, truth, strict=True):
+            counted = Confusion.from_labels(one, known, num_classes)
+            blocks[block] = blocks.get(block, Confusion.zero(num_classes)) + counted
+        calibration += Calibration.from_probabilities(_flat(told), truth.ravel())
+        done += len(batch.indices)
+    yield Progress("judge", done, len(indices), "patches")
+    counts = np.stack([one.counts for one in blocks.values()])
+    estimates, why = None, why_not_random(archive.manifest) or _why_polygons(archive, indices)
+    if not why:
+        try:
+            estimates = area.blocks(counts)
+        except SampleError as error:
+            why = f"there are {error.given}, and it takes {error.expected}"
+    note = f"{counts.sum():,} pixels of {done} patches in {len(blocks)} blocks of the part {split}."
+    return Evaluation(
+        name,
+        card.task,
+        card.legend,
+        note,
+        Confusion(counts.sum(0)),
+        estimates,
+        why,
+        calibration=calibration,
+        counts={"pixels": int(counts.sum()), "patches": done, "blocks": len(blocks)},
+    )
+
+
+def _judge_labels(
+    folder: Path, card: Card, archive: Archive, split: Split, name: str
+) -> Generator[Progress, None, Evaluation]:
+    predict, indices = _predictor(folder, card), archive.part(split)
+    found, done = Multilabel.zero(len(card.legend), _THRESHOLD), 0
+    for batch in _batches(card, archive, indices):
+        yield Progress("judge", done, len(indices), "patches")
+        found += Multilabel(predict(batch.values, batch.valid), batch.target, _THRESHOLD)
+        done += len(batch.indices)
+    yield Progress("judge", done, len(indices), "patches")
+    note = f"{done} patches of the part {split}."
+    why, counts = "figures of patches are given as they are", {"patches": done}
+    if card.task == "multilabel":
+        return Evaluation(name, card.task, card.legend, note, multilabel=found, why_no_interval=why, counts=counts)
+    truth = _only_label(found.truth)
+    confusion = Confusion.from_labels(found.probabilities.argmax(1).astype(np.uint8), truth, len(card.legend))
+    calibration = Calibration.from_probabilities(found.probabilities, truth)
+    counts["patches_without_one_label"] = int((truth == IGNORE).sum())
+    return Evaluation(name, card.task, card.legend, note, confusion, None, why, calibration=calibration, counts=counts)
+
+
+def _flat(told: Float32[np.ndarray, "n k h w"]) -> Float32[np.ndarray, "m k"]:
+    return np.ascontiguousarray(np.moveaxis(told, 1, -1).reshape(-1, told.shape[1]))
+
+
+def _only_label(classes: UInt8[np.ndarray, "n k"]) -> UInt8[np.ndarray, " n"]:
+    """Index of the one label of each patch; IGNORE where it has none or several."""
+    return np.where(classes.sum(1) == 1, classes.argmax(1), IGNORE).astype(np.uint8)
+
+
+def _why_polygons(archive: Archive, indices: Int64[np.ndarray, " n"]) -> str:
+    blocks = archive.table()["block"].iloc[indices]
+    drawn_by_hand = blocks.str.startswith("polygon").any()
+    return "polygons are drawn where somebody wanted them, not by chance" if drawn_by_hand else ""
