@@ -150,6 +150,7 @@ def test_floats_have_no_number_for_nodata_unless_told(tmp_path: Path) -> None:
 def test_masks(tmp_path: Path) -> None:
     inside = read_sidecar(write_sidecar_tif(tmp_path, sidecar("[mask]", 'kind = "valid"', "index = 4")), None)
     assert inside.mask == MaskFile(str(tmp_path / "mine.tif"), "valid", 4)
+    write_tile(tmp_path / "scl.tif", np.full((1, 30, 30), 4, np.uint8), grid(30, 20))
     beside = read_sidecar(write_sidecar_tif(tmp_path, sidecar("[mask]", 'kind = "scl"', 'file = "scl.tif"')), None)
     assert beside.mask == MaskFile(str(tmp_path / "scl.tif"), "scl", 1)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 
 from landweave.errors import SceneError

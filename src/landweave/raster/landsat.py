@@ -46,13 +46,17 @@ def read_landsat(folder: Path, product: str) -> Scene:
             f"{folder} without any band of {product}", f"files such as {product}_SR_B4.TIF", "fetch the bands"
         )
     clouds = facts.get("CLOUD_COVER")
+    grids = [grid_of(file.href) for file in files.values()]
+    mask = MaskFile(str(there["QA_PIXEL"]), "qa_pixel") if "QA_PIXEL" in there else None
+    if mask:
+        grid_of(mask.href)
     return Scene(
         id=product,
         sensor=known,
         datetime=_time(folder, facts),
-        grid=grid_of(next(iter(files.values())).href),
+        grid=grids[0],
         files=files,
-        mask=MaskFile(str(there["QA_PIXEL"]), "qa_pixel") if "QA_PIXEL" in there else None,
+        mask=mask,
         cloud_cover=None if clouds is None or float(clouds) < 0 else float(clouds),
     )
 

@@ -84,13 +84,16 @@ def _scene(folder: Path, facts: _Facts, paths: Iterable[Path], told: float | Non
         for name, path in bands.items()
     }
     grids = [grid_of(file.href) for file in files.values()]
+    mask = _mask(paths)
+    if mask:
+        grid_of(mask.href)
     return Scene(
         id=facts.id,
         sensor=known,
         datetime=facts.datetime,
         grid=min(grids, key=lambda grid: abs(grid.affine.a)),
         files=files,
-        mask=_mask(paths),
+        mask=mask,
         baseline=facts.baseline,
         cloud_cover=facts.cloud_cover,
     )

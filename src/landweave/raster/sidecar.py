@@ -15,7 +15,7 @@ from rasterio import Affine
 from landweave.config import Config, load
 from landweave.errors import GridError, RadiometryError, SceneError, SensorError
 from landweave.raster.arrays import SUFFIX
-from landweave.raster.files import using
+from landweave.raster.files import grid_of, using
 from landweave.raster.scene import BandFile, MaskFile, MaskKind, Scene
 from landweave.sensors import Band, Sensor, Unit, sensor
 
@@ -186,4 +186,6 @@ def _grid(path: Path, grid: GeoBox, known: Sensor, table: SidecarTable) -> GeoBo
 def _mask(path: Path, mask: MaskTable | None) -> MaskFile | None:
     if mask is None:
         return None
-    return MaskFile(str((path.parent / mask.file if mask.file else path).resolve()), mask.kind, mask.index)
+    found = MaskFile(str((path.parent / mask.file if mask.file else path).resolve()), mask.kind, mask.index)
+    grid_of(found.href)
+    return found
