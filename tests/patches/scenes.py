@@ -18,8 +18,7 @@ from landweave.jobs.executor import Executor
 from landweave.jobs.run import Progress
 from landweave.jobs.serial import Serial
 from landweave.patches.archive import Archive, open_archive
-from landweave.patches.job import run
-from landweave.patches.plan import PatchJob
+from landweave.patches.job import ScenesJob, run_catalog
 from landweave.raster.catalog import write_catalog
 from landweave.raster.scene import BandFile, MaskFile, Scene
 from landweave.raster.write import write_tile
@@ -106,19 +105,19 @@ def write_polygons(path: Path, squares: Sequence[tuple[float, float, float, str]
     return path
 
 
-def job(folder: Path, scenes: Sequence[Scene], label_path: Path, **changed: Any) -> PatchJob:
+def job(folder: Path, scenes: Sequence[Scene], label_path: Path, **changed: Any) -> ScenesJob:
     """A job of small patches over `scenes`, catalogued in `folder`."""
     write_catalog(scenes, folder / "catalog.parquet")
     (folder / "legends.toml").write_text(LEGENDS)
     values: dict[str, Any] = {"patch_px": 12, "block_patches": 2, "gap_px": 6, "patches_per_shard": 8}
     if label_path.suffix == ".tif":
         values |= {"legend": "three", "legends": folder / "legends.toml"}
-    return PatchJob(scenes=folder / "catalog.parquet", labels=label_path, **{**values, **changed})
+    return ScenesJob(scenes=folder / "catalog.parquet", labels=label_path, **{**values, **changed})
 
 
-def cut(wanted: PatchJob, out: Path, executor: Executor | None = None) -> tuple[Archive, list[Progress]]:
+def cut(wanted: ScenesJob, out: Path, executor: Executor | None = None) -> tuple[Archive, list[Progress]]:
     """Run a job to its end; gives the archive and all records."""
-    records = list(run(wanted, out, executor=executor or Serial()))
+    records = list(run_catalog(wanted, out, executor=executor or Serial()))
     return open_archive(out), records
 
 

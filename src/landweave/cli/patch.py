@@ -63,7 +63,6 @@ def _cut(values: dict[str, object], sets: list[str], out: Path | None, workers: 
     from landweave.jobs.serial import Serial
     from landweave.patches import job
     from landweave.patches.archive import open_archive
-    from landweave.patches.plan import PatchJob
 
     if out is None:
         raise typer.BadParameter("name the archive to write, for example -o archive/", param_hint="-o")
@@ -72,7 +71,7 @@ def _cut(values: dict[str, object], sets: list[str], out: Path | None, workers: 
     if "dataset" in values:
         records = table.run(check(FoldersJob, values, "options"), out, executor=executor)
     else:
-        records = job.run(check(PatchJob, values, "options"), out, executor=executor)
+        records = job.run_catalog(check(job.ScenesJob, values, "options"), out, executor=executor)
     ending = draw(records)
     for line in open_archive(out).describe():
         typer.echo(line)

@@ -11,7 +11,7 @@ from landweave.errors import CatalogError
 from landweave.jobs.executor import Executor, Function, TaskT
 from landweave.jobs.ledger import opened
 from landweave.jobs.run import Progress, fulfil
-from landweave.legend import legend, load_legends
+from landweave.legend import Legend, legend, load_legends
 from landweave.patches.archive import finish, stands
 from landweave.patches.extract import cut_shard, probe
 from landweave.patches.layout import Layout
@@ -22,11 +22,45 @@ from landweave.raster.catalog import read_catalog
 from landweave.raster.scene import Scene
 
 
-def run(job: PatchJob, folder: Path, *, executor: Executor) -> Iterator[Progress]:
+class ScenesJob(PatchJob):
+    """What patches are cut from, and how."""
+
+    scenes: Path
+    """The catalog of the scenes."""
+    labels: Path
+    """A map of class ids, or polygons (GeoJSON, GeoPackage, GeoParquet, shapefile). {scene}, {year} and {date} in the
+    path stand for the scene's id, year and day, so that each scene has its own; "name.npz:array" is an array."""
+    legend: str | None = None
+    """Legend of the labels; left away, polygons bring their own classes."""
+    legends: Path | None = None
+    """TOML with legends of your own."""
+    sensor: str | None = None
+    """Take only the scenes of this sensor."""
+    period: tuple[dt.date, dt.date] | None = None
+    """Take only scenes from the first to the last day, both included."""
+
+
+def run_catalog(job: ScenesJob, folder: Path, *, executor: Executor) -> Iterator[Progress]:
+    """Cut the archive in `folder` from scenes of a catalog, or what an earlier run of the same job left to do.
+
+    Raises:
+        LandweaveError: As `run`; and where catalog, labels or legend are not there.
+    """
+    extra = load_legends(job.legends) if job.legends else None
+    classes = legend(job.legend, extra) if job.legend else None
+    yield from run(job, choose(job), job.labels, classes, folder, executor=executor)
+
+
+def run(
+    job: PatchJob, scenes: Sequence[Scene], labels: Path, classes: Legend | None, folder: Path, *, executor: Executor
+) -> Iterator[Progress]:
     """Cut the archive in `folder`, or what an earlier run of the same job left to do.
 
     Args:
-        job: What and how.
+        job: How.
+        scenes: At least one, all of one sensor.
+        labels: A map with ids of the legend, or polygons; see `labels_of` for what its name may hold.
+        classes: The legend; None to take the classes of the polygons.
         folder: The archive.
         executor: What runs the tasks; the bytes do not depend on it.
 
@@ -36,23 +70,21 @@ def run(job: PatchJob, folder: Path, *, executor: Executor) -> Iterator[Progress
     Raises:
         LandweaveError: What cannot work is refused before the first patch is cut; see `make_plan` and `probe`.
     """
-    scenes = choose(job)
-    labels = sorted({path_of(str(labels_of(job.labels, scene))) for scene in scenes})
-    extra = load_legends(job.legends) if job.legends else None
-    plan = make_plan(job, scenes, legend(job.legend, extra) if job.legend else None, folder)
+    files = sorted({path_of(str(labels_of(labels, scene))) for scene in scenes})
+    plan = make_plan(job, scenes, labels, classes, folder)
     for task in plan.tasks:
         if task.key.endswith("-0000"):
             probe(task)
     configuration = {
         **job.model_dump(mode="json"),
         "layout": plan.layout.to_json(),
-        "labels_sha256": [file_sha256(path) for path in labels],
+        "labels_sha256": [file_sha256(path) for path in files],
         "scenes": [_identity(scene) for scene in scenes],
     }
     yield from cut(cut_shard, plan.tasks, executor, folder, plan.layout, configuration=configuration, left=plan.left)
 
 
-def choose(job: PatchJob) -> list[Scene]:
+def choose(job: ScenesJob) -> list[Scene]:
     """The scenes of the catalog that a job asks for.
 
     Raises:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,19 +32,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class PatchJob(Config):
     """How patches are cut from scenes and labels."""
 
-    scenes: Path
-    """The catalog of the scenes."""
-    labels: Path
-    """A map of class ids, or polygons (GeoJSON, GeoPackage, GeoParquet, shapefile). {scene}, {year} and {date} in the
-    path stand for the scene's id, year and day, so that each scene has its own; "name.npz:array" is an array."""
-    legend: str | None = None
-    """Legend of the labels; left away, polygons bring their own classes."""
-    legends: Path | None = None
-    """TOML with legends of your own."""
-    sensor: str | None = None
-    """Take only the scenes of this sensor."""
-    period: tuple[dt.date, dt.date] | None = None
-    """Take only scenes from the first to the last day, both included."""
     bands: tuple[str, ...] = ()
     """Bands to store; empty for all that every scene has and that share the unit of the sensor's picture bands."""
     patch_px: int = Field(default=96, ge=1)
@@ -90,12 +76,13 @@ class Plan:
     left: Mapping[str, int]
 
 
-def make_plan(job: PatchJob, scenes: Sequence[Scene], legend: Legend | None, folder: Path) -> Plan:
+def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Legend | None, folder: Path) -> Plan:
     """Decide which patches are cut where, and which part each belongs to.
 
     Args:
         job: How.
         scenes: At least one, all of one sensor.
+        labels: A map with ids of `legend`, or polygons; see `labels_of` for what its name may hold.
         legend: The classes; None to take those of the polygons.
         folder: The archive.
 
@@ -106,7 +93,7 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], legend: Legend | None, fol
         LegendError: A map without a legend, or polygons of another one.
         SplitError: Fewer blocks than parts, or areas that touch.
     """
-    bands, labels = common_bands(scenes, job.bands), job.labels
+    bands = common_bands(scenes, job.bands)
     shapes = drawn.read_polygons(labels, job.class_property) if labels.suffix.lower() in drawn.SUFFIXES else None
     legend = _legend(labels, legend, shapes)
     layout = make_layout(scenes[0].sensor, bands, job.patch_px, legend, pixel_size_m=job.pixel_size_m)
@@ -116,8 +103,9 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], legend: Legend | None, fol
     else:
         cuts, left = _cut_polygons(job, every, layout, shapes), {}
     least = (0.5 if shapes is None else 0.0) if job.min_valid is None else job.min_valid
-    make = partial(PatchTask, folder=folder, layout=layout, min_valid=least)
-    return Plan(layout, tuple(_tasks(job, every, cuts, make)), left)
+    make = partial(PatchTask, folder=folder, layout=layout, min_valid=least, min_labelled=job.min_labelled)
+    named = [labels_of(labels, scene) for scene in scenes]
+    return Plan(layout, tuple(_tasks(job.patches_per_shard, zip(every, cuts, named, strict=True), make)), left)
 
 
 def labels_of(labels: Path, scene: Scene) -> Path:
@@ -237,17 +225,16 @@ def _cut_polygons(job: PatchJob, every: Sequence[Plane], layout: Layout, shapes:
 
 
 def _tasks(
-    job: PatchJob, every: Sequence[Plane], cuts: Sequence[Sequence[Cut]], make: Callable[..., PatchTask]
+    most: int, scenes: Iterable[tuple[Plane, Sequence[Cut], Path]], make: Callable[..., PatchTask]
 ) -> Iterator[PatchTask]:
-    for number, (entry, row) in enumerate(zip(every, cuts, strict=True)):
-        num_shards = math.ceil(len(row) / job.patches_per_shard)
+    for number, (entry, row, labels) in enumerate(scenes):
+        num_shards = math.ceil(len(row) / most)
         for shard in range(num_shards):
             some = row[shard * len(row) // num_shards : (shard + 1) * len(row) // num_shards]
             yield make(
                 key=f"{number:05d}-{shard:04d}",
                 scene=entry.scene,
-                labels=labels_of(job.labels, entry.scene),
                 grid=entry.grid,
                 cuts=tuple(some),
-                min_labelled=job.min_labelled,
+                labels=labels,
             )
