@@ -103,7 +103,15 @@ def _get(href: str) -> Opened:
 def _open(href: str) -> Opened:
     with _naming(href), _settings(href):
         dataset, memory = open_array(href) if is_array(href) else (rasterio.open(href), None)
-        return Opened(href, dataset, GeoBox.from_rio(dataset), memory)
+        return Opened(href, dataset, _grid(dataset), memory)
+
+
+def _grid(dataset: Any) -> GeoBox:
+    """The grid, with the short name of its CRS where it has one for certain: it compares faster and reads better."""
+    own = dataset.crs or None
+    code = own.to_epsg() if own else None
+    is_named = code is not None and CRS.from_epsg(code) == own
+    return GeoBox(dataset.shape, dataset.transform, f"EPSG:{code}" if is_named else own)
 
 
 def _close_oldest() -> None:
