@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from landweave.report.gather import gather
 from PIL import Image
+
+from landweave.report.gather import gather
 
 _GAP_PX = 12
 _EDGE_PX = 400

@@ -10,9 +10,12 @@ import pytest
 
 from landweave import demo
 from landweave.atomic import locked
+from landweave.cli.demo import closing
 from landweave.demo import Stage
 from landweave.errors import OutputError
 from landweave.jobs.run import Progress
+from landweave.patches.plan import PatchJob
+from landweave.simulate.world import load_world
 
 IDENTITY = {"world": "demo-1", "version": "0.1.0"}
 
@@ -78,3 +81,70 @@ def test_a_damaged_list_of_stages_is_refused(tmp_path: Path, content: str) -> No
 def test_two_demos_at_once_in_one_folder_are_refused(tmp_path: Path) -> None:
     with locked(tmp_path), pytest.raises(OutputError, match="another landweave process"):
         list(demo.perform(make_stages([]), tmp_path, IDENTITY))
+
+
+RECIPES = {
+    "linear": {"arguments": {"num_samples": 500}},
+    "forest": {"arguments": {"num_samples": 500, "num_trees": 3}},
+    "unet": {"arguments": {"width": 4, "depth": 2}, "epochs": 1},
+}
+
+
+def make_demo(folder: Path) -> demo.Demo:
+    world = load_world("demo-1", height_px=300, width_px=300)
+    return demo.Demo(folder, world, PatchJob(patch_px=48, block_patches=1, gap_px=12), RECIPES)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    phases = [record.phase for record in make_demo(folder).records()]
+    assert phases[0].startswith("simulate")
+    assert phases[-1] == "report"
+    return folder
+
+
+def test_a_small_demo_leaves_a_summary(folder: Path) -> None:
+    summary = demo.read_summary(folder)
+    overall = summary["overall_accuracy"]
+    assert 0 <= overall["low"] <= overall["value"] <= overall["high"] <= 1
+    assert set(summary["baselines"]) == {"linear", "forest"}
+    assert summary["mpx_per_s"] > 0
+    assert summary["seconds"]["total"] > summary["seconds"]["train unet"] > 0
+    assert "torch" in summary["versions"]
+
+
+def test_a_small_demo_leaves_a_report_of_all_of_it(folder: Path) -> None:
+    text = (folder / "report.html").read_text()
+    for shown in (
+        "Simulated: ",
+        "Random forest",
+        "Linear model",
+        "Producer\u2019s accuracy",
+        "Where they differ",
+        "Mpx/s",
+    ):
+        assert shown in text
+    assert "Not shown" not in text
+    assert "map/map.tif" in text
+
+
+def test_a_demo_that_is_done_does_nothing_again(folder: Path) -> None:
+    before = (folder / "map" / "map.tif").stat().st_mtime_ns
+    records = list(make_demo(folder).records())
+    assert {record.unit for record in records} == {"done before"}
+    assert (folder / "map" / "map.tif").stat().st_mtime_ns == before
+
+
+def test_the_last_lines_say_where_to_look_and_what_to_try(folder: Path) -> None:
+    lines = "\n".join(closing(folder, demo.read_summary(folder)))
+    for shown in ("overall accuracy", "report.html", "summary.json", "what to try next", "landweave map --card"):
+        assert shown in lines
+
+
+def test_a_missing_summary_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as error:
+        demo.read_summary(tmp_path)
+    assert "summary.json" in error.value.given
+    assert "summary" in error.value.expected
+    assert "again" in error.value.do

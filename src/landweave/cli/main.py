@@ -52,6 +52,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -78,17 +79,12 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and everything that is logged.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and all that landweave logs.")] = False,
 ) -> None:
     """Read the options that stand before the verb."""
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
-        handlers=[_Stderr(sys.stderr)],
-        force=True,
-    )
-    for chatty in ("rasterio", "matplotlib", "fsspec", "urllib3", "h5py", "PIL"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", handlers=[_Stderr(sys.stderr)], force=True)
+    # Only our own: some libraries log whole tables, or trip over their own messages.
+    logging.getLogger("landweave").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
 def register() -> None:
