@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,24 +88,14 @@ def lively(network: nn.Module, seed: int = 0) -> nn.Module:
     return network.eval()
 
 
-class Smooth(nn.Module):
-    """A network without finite sight: every pixel knows the mean of the whole."""
-
-    def __init__(self, num_bands: int, num_classes: int) -> None:
-        super().__init__()
-        self.near = nn.Conv2d(num_bands, num_classes, 3, padding=1)
-        self.far = nn.Conv2d(num_bands, num_classes, 1)
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return self.near(values) + self.far(values.mean((2, 3), keepdim=True))
-
-
-def make_card(folder: Path, network: str = "unet", *, seed: int = 0, bands: Sequence[str] = BANDS, **changes: Any) -> Card:
+def make_card(
+    folder: Path, network: str = "unet", *, seed: int = 0, bands: Sequence[str] = BANDS, **changes: Any
+) -> Card:
     """Save a card with random weights; small unless `arguments` say otherwise."""
     defaults: Mapping[str, Any] = {"width": 8, "depth": 3} if network == "unet" else {}
     arguments = changes.pop("arguments", defaults)
     model = lively(build(network, len(bands), len(LEGEND), **arguments), seed)
-    sight = changes.pop("sight", None) or find_sight(model, len(bands))
+    sight = changes.pop("sight", None) or _sight(network, tuple(sorted(arguments.items())), len(bands))
     values: dict[str, Any] = {
         "network": network,
         "arguments": arguments,
@@ -122,6 +113,8 @@ def make_card(folder: Path, network: str = "unet", *, seed: int = 0, bands: Sequ
     return save_card(folder, Card(**values), model)
 
 
-def endless(card: Card) -> Sight:
-    """The sight of a network that sees without end."""
-    return Sight(card.sight.stride, None)
+@functools.cache
+def _sight(network: str, arguments: tuple[tuple[str, Any], ...], num_bands: int) -> Sight:
+    # How far a U-Net sees does not depend on its width, the time to find out does.
+    narrow = {name: 2 if name == "width" else value for name, value in arguments}
+    return find_sight(build(network, num_bands, len(LEGEND), **narrow), num_bands)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from odc.geo import CRS
 from odc.geo.geobox import GeoBox
+from pyproj.exceptions import CRSError
 
 from landweave.errors import CardError, ConfigError, GridError, RadiometryError
 from landweave.models.card import Card
@@ -101,7 +102,9 @@ def make_plan(card: Card, scenes: Sequence[Scene], wish: Wish) -> Plan:
     stride, margin_px = card.sight.stride, _margin(card.sight, wish)
     pieces = tuple(_pieces(grid, area, places, Tiling(_aligned(area, stride).shape, wish.core_px, margin_px, stride)))
     if not pieces:
-        raise GridError(f"an area {wish.area} that no scene meets", _extent(grid), "check --area, or add scenes")
+        raise GridError(
+            f"an area {wish.area} that no scene meets", f"one within {_extent(grid)}", "check --area, or add scenes"
+        )
     return Plan(grid, area, pieces, wish.core_px, margin_px, card.sight.reach_px is None)
 
 
@@ -166,7 +169,7 @@ def lay_out(card: Card, scenes: Sequence[Scene], wish: Wish) -> tuple[GeoBox, li
 
 def _crs(scenes: Sequence[Scene], wish: Wish) -> CRS | None:
     if wish.crs is not None:
-        crs = CRS(wish.crs)
+        crs = _parsed(wish.crs)
         if crs.geographic:
             raise GridError(f"--crs {wish.crs}, in degrees", "a CRS in metres", "choose a UTM zone, EPSG:326xx")
         return crs
@@ -178,6 +181,13 @@ def _crs(scenes: Sequence[Scene], wish: Wish) -> CRS | None:
             "say --crs for the map with --reproject, or map each CRS by itself",
         )
     return every[0]
+
+
+def _parsed(text: str) -> CRS:
+    try:
+        return CRS(text)
+    except CRSError as error:
+        raise GridError(f"--crs {text}: {error}", "a CRS, for example EPSG:32633", "check the code") from error
 
 
 def _fits(card: Card, scene: Scene, crs: CRS | None) -> bool:
@@ -252,11 +262,13 @@ def _area(grid: GeoBox, area: tuple[float, float, float, float]) -> Window:
 
 def _extent(grid: GeoBox) -> str:
     box = grid.extent.boundingbox
-    return f"({box.left:g}, {box.bottom:g}, {box.right:g}, {box.top:g}) in {_name(grid.crs)}"
+    return f"({box.left:.10g}, {box.bottom:.10g}, {box.right:.10g}, {box.top:.10g}) in {_name(grid.crs)}"
 
 
 def _margin(sight: Sight, wish: Wish) -> int:
-    needed = wish.core_px // _TAPER_SHARE if sight.margin_px is None else sight.margin_px
+    needed = sight.margin_px
+    if needed is None:
+        needed = math.ceil(wish.core_px / _TAPER_SHARE / sight.stride) * sight.stride
     if wish.margin_px is None:
         return needed
     if sight.margin_px is not None and wish.margin_px < sight.margin_px:

@@ -98,14 +98,14 @@ def map_tile(task: MapTask) -> Summary:
     watch, counts = Stopwatch(), dict.fromkeys(("seen_px", "scenes_read", "compared_px", "changed_px"), 0)
     with watch("load"):
         predictor = task.order.predictor
-    views = _views(task, predictor, watch, counts)
+    views = predictions(task, predictor, watch, counts)
     merged = merge(task.order.rule, views, len(predictor.card.legend))
     valid_px = write_layers(task.order, task.tile, merged, predictor.card.legend, watch)
     return {**counts, **watch.seconds, "tiles": 1, "written_px": task.tile.core.num_pixels, "valid_px": valid_px}
 
 
-def _views(task: MapTask, predictor: Predictor, watch: Stopwatch, counts: dict[str, int]) -> Iterator[Prediction]:
-    """Predictions of the core by scene, those without a valid pixel left out."""
+def predictions(task: MapTask, predictor: Predictor, watch: Stopwatch, counts: dict[str, int]) -> Iterator[Prediction]:
+    """Predictions of the core scene by scene, lazily; those without a valid pixel are left out."""
     core = task.tile.core.inside(task.tile.seen)
     with_probabilities = task.order.layers != ("labels",)
     for scene in task.scenes:

@@ -1,0 +1,46 @@
+"""The verb map: options become a job, mistakes exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.mapping.places import grid_at, make_card, make_catalog, make_scene
+
+from landweave.cli.main import run
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    make_card(tmp_path / "card", "pixel")
+    make_catalog(tmp_path / "c.parquet", make_scene(tmp_path, "s", grid_at(60, 70)))
+    return tmp_path
+
+
+def words(place: Path, *more: str) -> list[str]:
+    return ["map", "--card", str(place / "card"), "--scenes", str(place / "c.parquet"), "-o", str(place / "map"), *more]
+
+
+def test_a_map(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    area = "500100,4989500,500400,4989900"
+    assert run(words(place, "--area", area, "--core", "32", "--entropy", "--precision", "bf16")) == 0
+    said = capsys.readouterr()
+    assert "map.tif: 0.0 Mpx, 100.0% valid" in said.out
+    assert "km2/s, bf16" in said.out
+    assert "labels compared with fp32" in said.out
+    assert "assemble" in said.err
+    assert (place / "map" / "entropy.tif").is_file()
+
+
+def test_mistakes_have_three_parts_and_exit_code_1(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words(place, "--rule", "newest")) == 1
+    assert run(words(place, "--margin", "-1")) == 1
+    assert run(words(place, "--card", str(place / "none"))) == 1
+    assert capsys.readouterr().err.count("to do:") == 3
+    assert not (place / "map").exists()
+
+
+@pytest.mark.parametrize("more", [("--area", "1,2"), ("--area", "a,b,c,d"), ("--workers", "0"), ("--unknown",)])
+def test_wrong_usage_is_exit_code_2_or_1(place: Path, more: tuple[str, ...]) -> None:
+    assert run(words(place, *more)) in {1, 2}
+    assert not (place / "map").exists()

@@ -1,0 +1,78 @@
+"""From scores to labels, steps of probability, and entropy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tests.mapping.places import LEGEND
+
+from landweave.legend import IGNORE, LandClass, Legend
+from landweave.mapping.head import (
+    NODATA,
+    STEPS,
+    Prediction,
+    from_probabilities,
+    predict,
+    to_entropy,
+    to_labels,
+    to_steps,
+)
+
+
+def one(values: list[float], valid: bool = True) -> Prediction:
+    """A prediction of one pixel with these probabilities."""
+    return from_probabilities(np.array(values, np.float32)[:, None, None], np.array([[valid]]))
+
+
+def test_the_likeliest_class_and_its_probability() -> None:
+    scores = torch.tensor([1.0, 3.0, 2.0])[:, None, None].expand(3, 2, 2)
+    valid = np.array([[True, True], [False, True]])
+    found = predict(scores, valid, True)
+    assert found.indices.tolist() == [[1, 1], [IGNORE, 1]]
+    assert found.probabilities is not None
+    expected = math.exp(3) / (math.exp(1) + math.exp(2) + math.exp(3))
+    assert found.probabilities[1, 0, 0] == pytest.approx(expected)
+    assert found.probabilities[:, 1, 0].tolist() == [0, 0, 0]
+
+
+def test_labels_alone_need_no_probabilities() -> None:
+    scores = torch.randn(5, 7, 6, dtype=torch.bfloat16)
+    valid = np.ones((7, 6), bool)
+    alone, both = predict(scores, valid, False), predict(scores, valid, True)
+    assert alone.probabilities is None
+    assert (alone.indices == both.indices).all()
+
+
+def test_labels_are_ids_of_the_legend() -> None:
+    scores = torch.eye(6)[:, :, None]
+    valid = np.array([[True], [True], [True], [True], [True], [False]])
+    assert to_labels(predict(scores, valid, False), LEGEND)[0, :, 0].tolist() == [10, 20, 30, 40, 50, 0]
+
+
+def test_a_legend_with_a_class_0_has_nodata_255() -> None:
+    binary = Legend("b", "a test", (LandClass(0, "no", "#000000"), LandClass(1, "yes", "#ffffff")))
+    prediction = predict(torch.tensor([[[1.0, 0.0, 0.0]], [[0.0, 1.0, 1.0]]]), np.array([[True, True, False]]), False)
+    assert to_labels(prediction, binary).tolist() == [[[0, 1, 255]]]
+
+
+@pytest.mark.parametrize(
+    ("values", "steps", "entropy"),
+    [
+        ([1.0, 0.0], [STEPS, 0], 0),
+        ([0.5, 0.5], [127, 127], STEPS),
+        ([0.25, 0.75], [64, 190], round(STEPS * (0.25 * 2 + 0.75 * math.log2(4 / 3)))),
+        ([1.0], [STEPS], 0),
+    ],
+)
+def test_steps_and_entropy(values: list[float], steps: list[int], entropy: int) -> None:
+    assert to_steps(one(values))[:, 0, 0].tolist() == steps
+    assert to_entropy(one(values))[0, 0, 0] == entropy
+
+
+def test_what_is_not_valid_is_nodata() -> None:
+    assert to_steps(one([0.5, 0.5], False)).tolist() == [[[NODATA]], [[NODATA]]]
+    assert to_entropy(one([0.5, 0.5], False)).tolist() == [[[NODATA]]]
+    assert one([0.5, 0.5], False).indices.tolist() == [[IGNORE]]
