@@ -4,7 +4,8 @@ Bare rasterio gives stored uint16 numbers; landweave gives physical float32 valu
 take turns, window by window, with one thread each; the figure is the median of the ratios of neighbouring turns.
 
 "Cache too small" is a scene larger than GDAL's block cache, as scenes are: every window is unpacked. "From the cache"
-nothing is unpacked at all, so that converting numbers to values is what is left; it has no goal and is printed. The file is written anew by landweave in a temporary folder. Without arguments: 200 windows; --full: 1,000.
+nothing is unpacked at all, so that converting numbers to values is what is left; it has no goal and is printed. The
+file is written anew by landweave in a temporary folder. Without arguments: 200 windows; --full: 1,000.
 """
 
 from __future__ import annotations
