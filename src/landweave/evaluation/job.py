@@ -10,9 +10,8 @@ from pydantic import Field, model_validator
 
 from landweave.atomic import locked, sweep
 from landweave.config import Config
-from landweave.errors import OutputError
 from landweave.evaluation import maps, patches, units
-from landweave.evaluation.result import NAME, Evaluation
+from landweave.evaluation.result import Evaluation, check_place
 from landweave.evaluation.truth import pair
 from landweave.jobs.run import Progress
 from landweave.legend import Legend, legend, load_legends
@@ -68,17 +67,9 @@ def run(job: EvaluateJob, out: Path) -> Iterator[Progress]:
     """
     with locked(out):
         sweep(out)
-        _check_empty(out)
+        check_place(out)
         evaluation = yield from _judge(job)
         evaluation.write(out, job.model_dump(mode="json"))
-
-
-def _check_empty(out: Path) -> None:
-    held = [entry.name for entry in out.iterdir() if not entry.name.startswith(".")]
-    if held and NAME not in held:
-        raise OutputError(
-            f"{out}, which holds {held[0]}", "an empty folder, or an older evaluation", "choose another -o"
-        )
 
 
 def _judge(job: EvaluateJob) -> Generator[Progress, None, Evaluation]:

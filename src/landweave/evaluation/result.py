@@ -83,17 +83,32 @@ class Evaluation:
         Raises:
             OutputError: The folder holds something else, or cannot be written.
         """
-        if folder.is_dir() and not (folder / NAME).is_file() and any(folder.iterdir()):
-            raise OutputError(f"{folder}, which holds something else", "an empty folder", "choose another with -o")
+        check_place(folder)
         content = record("evaluation", configuration) | self.to_json()
         if "confusion" in content:
             write_text(folder / _MATRIX, _csv(_matrix_rows(self.legend.names, content["confusion"])))
         write_text(folder / _CLASSES, _csv(_class_rows(content["classes"])))
         # Last: who finds it finds the tables.
-        write_text(folder / NAME, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        write_text(
+            folder / NAME, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+        )
 
     def _sentence(self) -> str:
         return f"{self.note} No interval: {self.why_no_interval}." if self.why_no_interval else self.note
+
+
+def check_place(folder: Path) -> None:
+    """Refuse a folder that holds anything but an older evaluation.
+
+    Raises:
+        OutputError: It does.
+    """
+    held = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    found = [name for name in held if not name.startswith(".")]
+    if found and NAME not in found:
+        raise OutputError(
+            f"{folder}, which holds {found[0]}", "an empty folder, or an older evaluation", "choose another with -o"
+        )
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:
@@ -186,10 +201,7 @@ def _of_estimates(estimates: Estimates, unit: str) -> dict[str, Any]:
     shares = [_figure(share.value, share) for share in estimates.shares]
     areas = None
     if estimates.areas is not None:
-        areas = [
-            {"value": _plain(area.value), "half_width": _plain(area.half_width), "unit": unit}
-            for area in estimates.areas
-        ]
+        areas = [{"value": _plain(a.value), "half_width": _plain(a.half_width), "unit": unit} for a in estimates.areas]
     return {
         "design": {"words": estimates.design, "num_drawn": estimates.num_drawn, "confidence": 0.95},
         "shares": shares,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyproj
 from jaxtyping import Int64
+from numpy.typing import NDArray
 
 from landweave.atomic import locked, write_text
 from landweave.config import nearest
@@ -151,9 +152,7 @@ def draw(
         _write(out, Design(file_sha256(map_path), seed, _pixel_ha(layer), strata, units), layer)
 
 
-def _find(
-    layer: Layer, ranks: Sequence[Int64[np.ndarray, " n"]]
-) -> Generator[Progress, None, list[tuple[int, int, int]]]:
+def _find(layer: Layer, ranks: Sequence[NDArray[np.int64]]) -> Generator[Progress, None, list[tuple[int, int, int]]]:
     """(row, col, id) of the pixels of each class that have these ranks in the order of the windows."""
     places = whole(layer.grid)
     seen = np.zeros(len(ranks), np.int64)

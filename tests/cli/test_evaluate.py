@@ -1,0 +1,55 @@
+"""The verb evaluate from the outside: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.evaluation.making import LEGEND, cut, files, land, write
+
+from landweave.cli.main import run
+from landweave.evaluation.truth import Layer
+from landweave.evaluation.units import judge_by_truth
+
+
+def test_a_map_against_its_truth_on_land_never_trained_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    map_path, truth_path = files(tmp_path)
+    cut(tmp_path / "archive")
+    out = tmp_path / "evaluation"
+    arguments = ["evaluate", "--map", str(map_path), "--truth", str(truth_path), "-o", str(out)]
+    assert run(arguments) == 0
+    assert "No interval" in capsys.readouterr().out
+    assert run([*arguments, "--archive", str(tmp_path / "archive")]) == 0
+    told = capsys.readouterr().out
+    assert "overall accuracy 0." in told
+    assert "Intervals (95 %)" in told
+    assert json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["overall"]["low"] > 0
+
+
+def test_units_are_drawn_judged_and_estimated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    map_path, _ = files(tmp_path)
+    units = tmp_path / "units"
+    drawing = ["evaluate", "--map", str(map_path), "--draw", "200", "--least", "20", "-o", str(units)]
+    assert run(drawing) == 0
+    assert "200 units" in capsys.readouterr().out
+    judging = ["evaluate", "--map", str(map_path), "--units", str(units), "-o", str(tmp_path / "evaluation")]
+    assert run(judging) == 1
+    assert "not judged" in capsys.readouterr().err
+    judge_by_truth(units, Layer(write(tmp_path / "all.tif", land()[1] % 3), LEGEND), map_path)
+    assert run(judging) == 0
+    assert " to " in capsys.readouterr().out
+
+
+def test_mistakes_are_said_in_three_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    map_path, _ = files(tmp_path)
+    assert run(["evaluate", "--map", str(map_path), "-o", str(tmp_path / "e")]) == 1
+    said = capsys.readouterr().err
+    assert "a truth, an archive or units" in said
+    assert all(part in said for part in ("given:", "expected:", "to do:"))
+    assert run(["evaluate", "--map", str(map_path), "--truth", str(map_path)]) == 2
+    assert run(["evaluate", "--draw", "20", "-o", str(tmp_path / "e")]) == 2
+    capsys.readouterr()
+    missing = ["evaluate", "--map", "nothing.tif", "--truth", str(map_path), "--legend", "simulated-8"]
+    assert run([*missing, "-o", str(tmp_path / "f")]) == 1
+    assert "nothing.tif" in capsys.readouterr().err
