@@ -15,7 +15,7 @@ import safetensors.numpy
 import torch
 
 from landweave.errors import CardError, OutputError
-from landweave.legend import LandClass, Legend
+from landweave.legend import LandClass, Legend, legend
 from landweave.models.card import Card, load_card, load_parts, save_card
 from landweave.models.sight import Sight
 from landweave.models.table import build
@@ -67,6 +67,12 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, network: torch.nn.Modu
     values = torch.randn(1, 3, 16, 16)
     assert torch.equal(network(values), again(values))
     assert not again.training
+
+
+@pytest.mark.parametrize("name", ["corine-44", "worldcover"])
+def test_known_legends_stay_what_they_are(tmp_path: Path, name: str) -> None:
+    save_card(tmp_path / "card", replace(CARD, network="linear", legend=legend(name)), {"a": np.zeros(1)})
+    assert load_parts(tmp_path / "card")[0].legend == legend(name)
 
 
 def test_equal_cards_have_equal_bytes_whatever_the_layout_in_memory(tmp_path: Path, network: torch.nn.Module) -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON holds it; what is not a number is null."""
-        classes = [{"id": c.id, "name": c.name, "color": c.color} for c in self.legend.classes]
+        classes = [asdict(entry) for entry in self.legend.classes]
         content: dict[str, Any] = {
             "name": self.name,
             "task": self.task,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,21 +82,37 @@ class Card:
         return self.network in CLASSICAL
 
 
-class _SightTable(Config):
+class CardSight(Config):
+    """How far the card's network sees."""
+
     stride: int
+    """Shifting the input by this many pixels shifts the output."""
     reach_px: int | None
+    """How many pixels beyond an aligned core change it; null where every pixel does, however far."""
 
 
-class _ClassTable(Config):
+class CardClass(Config):
+    """A class of the card's legend."""
+
     id: int
+    """The number in maps, 0-255."""
     name: str
+    """The name for people."""
     color: str
+    """The colour as #rrggbb."""
+    code: int | None = None
+    """The number in published maps where it is none of 0-255."""
 
 
-class _LegendTable(Config):
+class CardLegend(Config):
+    """The legend of the card's output."""
+
     name: str
+    """Its name."""
     source: str
-    classes: tuple[_ClassTable, ...]
+    """Where the classes come from."""
+    classes: tuple[CardClass, ...]
+    """The classes in the order of the network's output channels."""
 
 
 class CardTable(Config):
@@ -120,11 +136,11 @@ class CardTable(Config):
     """Mean of every band in the training part."""
     std: tuple[float, ...]
     """Standard deviation of every band in the training part."""
-    legend: _LegendTable
+    legend: CardLegend
     """Classes of its output, in order."""
     task: Task
     """pixels, patches (one label each) or multilabel (several labels a patch)."""
-    sight: _SightTable
+    sight: CardSight
     """Stride and reach in pixels; reach null where it is not finite."""
     training: dict[str, Any]
     """Summary of the training."""
@@ -219,7 +235,7 @@ def _network(folder: Path, card: Card, arrays: Mapping[str, np.ndarray]) -> nn.M
 def _values(card: Card) -> dict[str, Any]:
     """All that a card says, as it stands in its JSON; numbers are floats, so that reading gives what was written."""
     legend = card.legend
-    classes = [{"id": entry.id, "name": entry.name, "color": entry.color} for entry in legend.classes]
+    classes = [asdict(entry) for entry in legend.classes]
     return {
         "network": card.network,
         "arguments": _plain(card.arguments),
@@ -283,7 +299,7 @@ def _first(error: ValidationError) -> str:
 def _card(table: CardTable, folder: Path) -> Card:
     inner = table.model_dump(exclude={"format", "legend", "sight", "identity", "versions"})
     try:
-        classes = tuple(LandClass(entry.id, entry.name, entry.color) for entry in table.legend.classes)
+        classes = tuple(LandClass(**entry.model_dump()) for entry in table.legend.classes)
         legend = Legend(table.legend.name, table.legend.source, classes)
         return Card(**inner, legend=legend, sight=Sight(table.sight.stride, table.sight.reach_px))
     except LandweaveError as error:
