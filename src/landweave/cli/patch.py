@@ -50,7 +50,7 @@ def patch(
         return
     values: dict[str, object] = {"scenes": scenes, "labels": labels, "legends": legends, "sensor": sensor, "crs": crs}
     values |= {"dataset": dataset, "folder": folder, "offset": offset, "legend": legend}
-    values |= {"bands": bands.split(",") if bands else None, "period": period.split("/") if period else None}
+    values |= {"bands": bands.split(",") if bands else None, "period": period}
     _cut({name: value for name, value in values.items() if value is not None}, sets or [], out, workers)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import field_validator
+
 from landweave.errors import CatalogError
 from landweave.jobs.executor import Executor, Function, TaskT
 from landweave.jobs.ledger import opened
@@ -37,7 +39,18 @@ class ScenesJob(PatchJob):
     sensor: str | None = None
     """Take only the scenes of this sensor."""
     period: tuple[dt.date, dt.date] | None = None
-    """Take only scenes from the first to the last day, both included."""
+    """Take only scenes from the first to the last day, both included: 2023-06-01/2023-08-31."""
+
+    @field_validator("period", mode="before")
+    @classmethod
+    def _days(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            first, last = (dt.date.fromisoformat(day) for day in value.split("/"))
+        except ValueError as error:
+            raise ValueError("FIRST/LAST day, for example 2023-06-01/2023-08-31") from error
+        return first, last
 
 
 def run_catalog(job: ScenesJob, folder: Path, *, executor: Executor) -> Iterator[Progress]:
