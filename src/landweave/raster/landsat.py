@@ -11,7 +11,7 @@ from pathlib import Path
 
 from landweave.errors import RadiometryError, SceneError, SensorError
 from landweave.raster.files import grid_of
-from landweave.raster.scene import BandFile, MaskFile, Scene
+from landweave.raster.scene import BandFile, MaskFile, Scene, check_grids
 from landweave.sensors import Band, Sensor, sensor
 
 _PRODUCT = re.compile(r"(L[COTEM]\d{2})_(L\w{3})_\d{6}_\d{8}_\d{8}_02_(?:T1|T2|RT)")
@@ -46,15 +46,14 @@ def read_landsat(folder: Path, product: str) -> Scene:
             f"{folder} without any band of {product}", f"files such as {product}_SR_B4.TIF", "fetch the bands"
         )
     clouds = facts.get("CLOUD_COVER")
-    grids = [grid_of(file.href) for file in files.values()]
     mask = MaskFile(str(there["QA_PIXEL"]), "qa_pixel") if "QA_PIXEL" in there else None
-    if mask:
-        grid_of(mask.href)
+    grids = {name: grid_of(file.href) for name, file in files.items()}
+    check_grids(product, {**grids, **({"QA_PIXEL": grid_of(mask.href)} if mask else {})})
     return Scene(
         id=product,
         sensor=known,
         datetime=_time(folder, facts),
-        grid=grids[0],
+        grid=next(iter(grids.values())),
         files=files,
         mask=mask,
         cloud_cover=None if clouds is None or float(clouds) < 0 else float(clouds),

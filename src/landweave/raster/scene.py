@@ -10,7 +10,7 @@ from typing import Literal
 from odc.geo.geobox import GeoBox
 
 from landweave.config import nearest
-from landweave.errors import SensorError
+from landweave.errors import GridError, SensorError
 from landweave.sensors import Band, Sensor
 
 MaskKind = Literal["scl", "qa_pixel", "cloud_mask", "valid"]
@@ -94,3 +94,34 @@ class Scene:
                 "fetch the missing files, or choose bands that are there",
             )
         return wanted
+
+
+def check_grids(scene_id: str, grids: Mapping[str, GeoBox]) -> None:
+    """Refuse files that are not of one place.
+
+    Args:
+        scene_id: The scene's name, for the message.
+        grids: File or band name to its grid.
+
+    Raises:
+        GridError: Two have another CRS, or their edges lie further apart than two of their pixels.
+    """
+    finest = min(grids, key=lambda name: abs(grids[name].affine.a))
+    for name, grid in grids.items():
+        if grid.crs != grids[finest].crs or not _same_extent(grid, grids[finest]):
+            raise GridError(
+                f"{name} of {scene_id} with {_shown(grid)}",
+                f"the place of {finest}: {_shown(grids[finest])}",
+                "remove the file that belongs to another product, or warp it to the others' place",
+            )
+
+
+def _same_extent(grid: GeoBox, other: GeoBox) -> bool:
+    slack = 2 * max(abs(box.affine.a) + abs(box.affine.b) for box in (grid, other))
+    mine, its = grid.extent.boundingbox, other.extent.boundingbox
+    return all(abs(edge - its_edge) <= slack for edge, its_edge in zip(mine.bbox, its.bbox, strict=True))
+
+
+def _shown(grid: GeoBox) -> str:
+    edges = ", ".join(f"{edge:.10g}" for edge in grid.extent.boundingbox.bbox)
+    return f"CRS {grid.crs} and edges {edges}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from landweave.errors import RadiometryError, SceneError
 from landweave.raster.files import grid_of
-from landweave.raster.scene import BandFile, MaskFile, Scene
+from landweave.raster.scene import BandFile, MaskFile, Scene, check_grids
 from landweave.sensors import Sensor, sensor
 
 # S2B_MSIL2A_20200223T032739_N9999_R018_T48QUE_20230924T183543, with or without what follows the level and time.
@@ -83,15 +83,14 @@ def _scene(folder: Path, facts: _Facts, paths: Iterable[Path], told: float | Non
         name: BandFile(str(path), 1, 1 / facts.quantification, _offset(folder, facts, known, name, told), known.nodata)
         for name, path in bands.items()
     }
-    grids = [grid_of(file.href) for file in files.values()]
     mask = _mask(paths)
-    if mask:
-        grid_of(mask.href)
+    grids = {name: grid_of(file.href) for name, file in files.items()}
+    check_grids(facts.id, {**grids, **({"its mask": grid_of(mask.href)} if mask else {})})
     return Scene(
         id=facts.id,
         sensor=known,
         datetime=facts.datetime,
-        grid=min(grids, key=lambda grid: abs(grid.affine.a)),
+        grid=min(grids.values(), key=lambda grid: abs(grid.affine.a)),
         files=files,
         mask=mask,
         baseline=facts.baseline,

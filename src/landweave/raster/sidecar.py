@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +17,13 @@ from landweave.config import Config, load
 from landweave.errors import GridError, RadiometryError, SceneError, SensorError
 from landweave.raster.arrays import SUFFIX
 from landweave.raster.files import grid_of, using
+from landweave.raster.radiometry import check_physical
+from landweave.raster.read import read
 from landweave.raster.scene import BandFile, MaskFile, MaskKind, Scene
 from landweave.sensors import Band, Sensor, Unit, sensor
+from landweave.tiling import Window
+
+_LOOK_PX = 256
 
 
 class MaskTable(Config):
@@ -72,8 +78,8 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
 
     Raises:
         ConfigError: The sidecar does not fit.
-        SensorError: Sensor or bands are unknown, doubled, or not as many as in the file.
-        RadiometryError: Unit, scale and offset contradict each other, or nobody tells the offset.
+        SensorError: Sensor or bands are unknown, doubled, not as many as in the file, or in another order.
+        RadiometryError: Unit, scale and offset contradict each other or the numbers, or nobody tells the offset.
         SceneError: The file cannot be read.
     """
     table = load(SidecarTable, path.with_suffix(".toml"))
@@ -82,8 +88,8 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
     if path.suffix.lower() == SUFFIX:
         href = f"{href}:{_array(path, table)}"
     with using(href) as file:
-        count, nodata, grid = file.dataset.count, file.dataset.nodata, file.grid
-    _check_bands(path, table, known, count)
+        names, nodata, grid = file.dataset.descriptions, file.dataset.nodata, file.grid
+    _check_bands(path, table, known, names)
     if table.nodata is not None:
         nodata = table.nodata
     elif nodata is None and table.scale is None:
@@ -93,7 +99,7 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
         for index, name in enumerate(table.bands, start=1)
         if name != "-"
     }
-    return Scene(
+    scene = Scene(
         id=table.id or path.stem,
         sensor=_with_unit(known, table.unit),
         datetime=table.datetime if table.datetime.tzinfo else table.datetime.replace(tzinfo=dt.UTC),
@@ -103,6 +109,16 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
         baseline=table.baseline,
         cloud_cover=table.cloud_cover,
     )
+    _check_values(path, scene)
+    return scene
+
+
+def _check_values(path: Path, scene: Scene) -> None:
+    """Refuse numbers that cannot have the declared unit, by a look at the middle of the file."""
+    height, width = scene.grid.shape
+    square = Window(height // 2 - _LOOK_PX // 2, width // 2 - _LOOK_PX // 2, _LOOK_PX, _LOOK_PX)
+    values, valid = read(scene, scene.bands, square.clip(Window(0, 0, height, width)).on(scene.grid))
+    check_physical(values, valid, scene.require(scene.bands), str(path))
 
 
 def _array(path: Path, table: SidecarTable) -> str:
@@ -115,12 +131,12 @@ def _array(path: Path, table: SidecarTable) -> str:
     return table.array
 
 
-def _check_bands(path: Path, table: SidecarTable, known: Sensor, count: int) -> None:
+def _check_bands(path: Path, table: SidecarTable, known: Sensor, names: Sequence[str | None]) -> None:
     named = [name for name in table.bands if name != "-"]
     known.select(named)
-    if len(table.bands) != count:
+    if len(table.bands) != len(names):
         raise SensorError(
-            f"{len(table.bands)} bands in {path.with_suffix('.toml').name} and {count} in {path.name}",
+            f"{len(table.bands)} bands in {path.with_suffix('.toml').name} and {len(names)} in {path.name}",
             "one name for each band of the file, in the file's order",
             'correct bands in the sidecar; "-" stands for a band that is not used',
         )
@@ -128,6 +144,25 @@ def _check_bands(path: Path, table: SidecarTable, known: Sensor, count: int) -> 
         raise SensorError(
             f"bands {table.bands} in {path.with_suffix('.toml')}", "at least one band, each once", "correct the sidecar"
         )
+    _check_order(path, table, known, names)
+
+
+def _check_order(path: Path, table: SidecarTable, known: Sensor, names: Sequence[str | None]) -> None:
+    """Refuse an order that contradicts the names which the file itself gives to its bands."""
+    plain = {_plain(name): name for name in known.band_names}
+    for index, (stated, own) in enumerate(zip(table.bands, names, strict=True), start=1):
+        name = plain.get(_plain(own or ""))
+        if name is not None and stated not in ("-", name):
+            raise SensorError(
+                f"{stated} as band {index} in {path.with_suffix('.toml').name}; {path.name} calls that band {own}",
+                f"bands in the file's order: {', '.join(own or '-' for own in names)}",
+                "put the sidecar's bands into that order",
+            )
+
+
+def _plain(name: str) -> str:
+    """ "b1" of "B01" and "B1": files leave zeros away."""
+    return re.sub(r"(?<=[a-z_])0+(?=[0-9])", "", name.lower())
 
 
 def _encoding(path: Path, band: Band, known: Sensor, table: SidecarTable, told: float | None) -> tuple[float, float]:
