@@ -104,7 +104,8 @@ def check_place(folder: Path) -> None:
         OutputError: It does.
     """
     held = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-    found = [name for name in held if not name.startswith(".")]
+    # The tables alone are what a judgement that was killed leaves.
+    found = [name for name in held if not name.startswith(".") and name not in (_MATRIX, _CLASSES)]
     if found and NAME not in found:
         raise OutputError(
             f"{folder}, which holds {found[0]}", "an empty folder, or an older evaluation", "choose another with -o"
