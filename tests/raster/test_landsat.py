@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from tests.raster.making import LANDSAT, MTL, grid, numbers, write_landsat
 
-from landweave.errors import RadiometryError, SceneError, SensorError
+from landweave.errors import GridError, RadiometryError, SceneError, SensorError
 from landweave.raster.landsat import product_names, read_landsat
 from landweave.raster.read import read
+from landweave.raster.write import write_tile
 
 
 @pytest.mark.parametrize("metadata", ["json", "txt", "xml"])
@@ -137,3 +138,13 @@ def test_folders_without_products(tmp_path: Path) -> None:
     assert product_names(tmp_path) == []
     folder = write_landsat(tmp_path, metadata="none")
     assert product_names(folder) == []
+
+
+def test_a_band_of_another_size_is_refused(tmp_path: Path) -> None:
+    folder = write_landsat(tmp_path)
+    write_tile(folder / f"{LANDSAT}_SR_B4.TIF", numbers(grid(30, 30)), grid(30, 30))
+    with pytest.raises(GridError) as caught:
+        read_landsat(folder, LANDSAT)
+    assert "SR_B4 of" in caught.value.given
+    assert "the place of SR_B2" in caught.value.expected
+    assert "another product" in caught.value.do

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 from tests.raster.making import WHEN, grid
 
-from landweave.errors import SensorError
-from landweave.raster.scene import BandFile, Scene
+from landweave.errors import GridError, SensorError
+from landweave.raster.scene import BandFile, Scene, check_grids
 from landweave.sensors import sensor
 
 FILES = {name: BandFile(f"{name}.tif") for name in ("B8A", "B02", "B04")}
@@ -44,3 +44,26 @@ def test_scenes_are_frozen_values() -> None:
         SCENE.id = "two"  # type: ignore[misc]
     assert dataclasses.replace(SCENE) == SCENE
     assert dataclasses.replace(SCENE, cloud_cover=3.0) != SCENE
+
+
+def test_files_of_one_place_pass() -> None:
+    check_grids("one", {"B02": grid(60, 10), "B05": grid(30, 20), "B09": grid(10, 60)})
+    check_grids("one", {"B02": grid(60, 10), "B09": grid(11, 60)})
+    check_grids("one", {"B02": grid(crs=None)})
+
+
+STRANGERS = {
+    "another CRS": grid(30, 20, "EPSG:32633"),
+    "no CRS": grid(30, 20, None),
+    "another place": grid(30, 20).translate_pix(30, 0),
+    "another size": grid(60, 20),
+}
+
+
+@pytest.mark.parametrize("case", STRANGERS)
+def test_files_of_another_place_are_refused(case: str) -> None:
+    with pytest.raises(GridError) as caught:
+        check_grids("scene X", {"B02": grid(60, 10), "B05": STRANGERS[case]})
+    assert "B05 of scene X" in caught.value.given
+    assert "the place of B02: CRS EPSG:32632 and edges 600000" in caught.value.expected
+    assert "another product" in caught.value.do

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from odc.geo.geobox import GeoBox
 from tests.raster.making import OLD_PRODUCT, PRODUCT, grid, numbers, safe_xml, write_safe
 
-from landweave.errors import LandweaveError, RadiometryError, SceneError
+from landweave.errors import GridError, LandweaveError, RadiometryError, SceneError
 from landweave.raster.read import read
 from landweave.raster.scene import Scene
 from landweave.raster.sentinel2 import is_band_folder, is_safe, read_band_folder, read_safe
@@ -231,3 +232,17 @@ def test_one_product_in_two_layouts_is_one_scene(tmp_path: Path) -> None:
 def test_the_error_is_one_that_a_user_can_mend(tmp_path: Path) -> None:
     with pytest.raises(LandweaveError):
         read_safe(tmp_path / "nothing.SAFE", None)
+
+
+@pytest.mark.parametrize("name", ["B05", "SCL"])
+def test_a_band_or_mask_of_another_square_is_refused(tmp_path: Path, name: str) -> None:
+    safe = write_safe(tmp_path, scl=np.full((30, 30), 4, np.uint8))
+    path = next(safe.rglob(f"*_{name}_20m.tif"))
+    box = GeoBox((30, 30), grid(30, 20).affine, "EPSG:32633")
+    write_tile(path, numbers(box), box)
+    with pytest.raises(GridError) as caught:
+        read_safe(safe, None)
+    assert PRODUCT in caught.value.given
+    assert "EPSG:32633" in caught.value.given
+    assert "EPSG:32632" in caught.value.expected
+    assert "remove the file" in caught.value.do

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio import Affine
 from tests.raster.making import SIDECAR, WHEN, grid, numbers, write_sidecar_tif
@@ -51,7 +52,6 @@ OFFSETS = [
     (sidecar("offset = -0.1", without="baseline"), None, -0.1),
     (sidecar("offset = 0.0", without="baseline"), None, 0.0),
     (sidecar("offset = -0.1"), None, -0.1),
-    (sidecar("scale = 1.0", "offset = 0.0", without="baseline"), None, 0.0),
     (sidecar('unit = "digital_number"', without="baseline"), None, 0.0),
 ]
 
@@ -185,3 +185,53 @@ def test_sensors_of_one_s_own(tmp_path: Path) -> None:
     text = 'sensor = "drone"\nbands = ["R", "G", "B"]\ndatetime = 2024-07-01\nid = "flight 1"\ncloud_cover = 0\n'
     found = read_sidecar(write_sidecar_tif(tmp_path, text), None, load_sensors(own))
     assert (found.id, found.sensor.name, found.cloud_cover) == ("flight 1", "drone", 0)
+
+
+def test_digital_numbers_declared_as_reflectance_are_refused(tmp_path: Path) -> None:
+    path = write_sidecar_tif(tmp_path, sidecar("scale = 1.0", "offset = 0.0", without="baseline"))
+    with pytest.raises(RadiometryError) as caught:
+        read_sidecar(path, None)
+    assert "mine.tif: band B02 with a median of" in caught.value.given
+    assert "looks like digital numbers" in caught.value.given
+    assert "reflectance, nominally 0-1" in caught.value.expected
+    assert "unit = digital_number" in caught.value.do
+
+
+def test_an_offset_removed_twice_shows(tmp_path: Path) -> None:
+    dark = np.concatenate([numbers(grid(), seed, 100, 400) for seed in range(4)])
+    with pytest.raises(RadiometryError) as caught:
+        read_sidecar(write_sidecar_tif(tmp_path, SIDECAR, dark), None)
+    assert "removed twice" in caught.value.given
+    assert "reflectance" in caught.value.expected
+    assert "baseline" in caught.value.do
+
+
+def describe(path: Path, names: list[str]) -> Path:
+    with rasterio.open(path, "r+") as file:
+        for index, name in enumerate(names, start=1):
+            file.set_band_description(index, name)
+    return path
+
+
+# Names that the file gives to its bands, and whether the sidecar's B02 B03 B04 B08 contradict them.
+ORDERS = [
+    (["B02", "B03", "B04", "B08"], True),
+    (["B2", "B3", "B4", "B8"], True),
+    (["b02", "b03", "b04", "b08"], True),
+    (["blue", "green", "red", "nir"], True),
+    (["B04", "B03", "B02", "B08"], False),
+    (["B2", "B3", "B4", "B8A"], False),
+]
+
+
+@pytest.mark.parametrize(("names", "agrees"), ORDERS)
+def test_the_file_s_own_names_count(tmp_path: Path, names: list[str], agrees: bool) -> None:
+    path = describe(write_sidecar_tif(tmp_path), names)
+    if agrees:
+        assert read_sidecar(path, None).bands == ("B02", "B03", "B04", "B08")
+        return
+    with pytest.raises(SensorError) as caught:
+        read_sidecar(path, None)
+    assert "in mine.toml; mine.tif calls that band B" in caught.value.given
+    assert f"bands in the file's order: {', '.join(names)}" in caught.value.expected
+    assert "into that order" in caught.value.do
