@@ -182,7 +182,7 @@ def _judge_labels(
         done += len(batch.indices)
     yield Progress("judge", done, len(indices), "patches")
     note = f"{done} patches of the part {split}."
-    why, counts = "figures of patches are given as they are", {"patches": done}
+    why, counts = "patches are judged as they were published or cut, not as a probability sample of a region", {"patches": done}
     if card.task == "multilabel":
         return Evaluation(name, card.task, card.legend, note, multilabel=found, why_no_interval=why, counts=counts)
     truth = _only_label(found.truth)
