@@ -1,15 +1,19 @@
-"""A real training process killed with SIGKILL at random steps, started again: bit for bit the run that was not."""
+"""A real training process killed at random steps and started again ends bit for bit as the run that was not."""
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from tests.recipe import making
+
+from landweave.config import load
+from landweave.recipe.recipe import TrainRecipe
 
 RECIPE = """\
 archive = "{archive}"
@@ -24,7 +28,7 @@ dropout = 0.2
 [optimiser]
 rate = 0.01
 """
-NUM_KILLS = 3
+NUM_KILLS = 2
 NUM_LINES = 8 * 3 + 8
 
 
@@ -32,6 +36,10 @@ def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
     command = [Path(sys.executable).with_name("landweave"), "train", recipe, "-o", out]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def train_here(recipe: Path, out: Path) -> None:
+    making.train(load(TrainRecipe, recipe), out)
 
 
 def lines(out: Path) -> int:
@@ -47,12 +55,18 @@ def kill_after(process: subprocess.Popen[bytes], out: Path, num_lines: int) -> N
     process.communicate()
 
 
+def same(out: Path, whole: Path) -> None:
+    assert making.told(out) == making.told(whole)
+    for name in ("weights.safetensors", "card.json"):
+        assert (out / "card" / name).read_bytes() == (whole / "card" / name).read_bytes()
+    assert not list(out.rglob("*.aside*"))
+
+
 def test_killed_at_random_steps_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     making.cut(tmp_path / "archive")
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(archive=tmp_path / "archive"))
-    whole = start(recipe, tmp_path / "whole")
-    assert (whole.communicate(), whole.returncode)[1] == 0
+    train_here(recipe, tmp_path / "whole")
     out, num_killed = tmp_path / "killed", 0
     for num_lines in sorted(random.Random(time.time_ns()).sample(range(2, NUM_LINES - 4), NUM_KILLS)):
         process = start(recipe, out)
@@ -62,7 +76,21 @@ def test_killed_at_random_steps_it_ends_as_if_it_had_not_been(tmp_path: Path) ->
     assert num_killed == NUM_KILLS
     last = start(recipe, out)
     assert (last.communicate(), last.returncode)[1] == 0
-    assert making.told(out) == making.told(tmp_path / "whole")
-    for name in ("weights.safetensors", "card.json"):
-        assert (out / "card" / name).read_bytes() == (tmp_path / "whole/card" / name).read_bytes()
-    assert not list(out.rglob("*.aside*"))
+    same(out, tmp_path / "whole")
+
+
+def test_asked_to_stop_it_saves_where_it_stands(tmp_path: Path) -> None:
+    making.cut(tmp_path / "archive")
+    recipe, out = tmp_path / "recipe.toml", tmp_path / "asked"
+    recipe.write_text(RECIPE.format(archive=tmp_path / "archive").replace("steps = 2", "steps = 1000"))
+    process = start(recipe, out)
+    while lines(out) < 8:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert b"run the same command again" in said
+    assert [path.name for path in (out / "checkpoints").iterdir()] != []
+    train_here(recipe, out)
+    train_here(recipe, tmp_path / "whole")
+    same(out, tmp_path / "whole")

@@ -76,6 +76,11 @@ RECIPES = {
 def test_two_ranks_are_one(folder: Path, tmp_path: Path) -> None:
     """Losses within 2e-6 of themselves over nine steps, weights within 2e-6: only the order of sums differs."""
     launching.torchrun(2, Path(__file__).with_name("two_ranks.py"), folder, tmp_path / "two")
+    for rank in range(2):
+        refused = (tmp_path / "two" / f"refused-{rank}").read_text()
+        assert "another recipe or archive on rank 1 than on rank 0" in refused
+        assert "on all 2 ranks" in refused and "give every rank the same" in refused
+    assert not (tmp_path / "two" / "disagree").exists()
     for name, changed in RECIPES.items():
         making.train(making.recipe(folder, **changed), tmp_path / "one" / name)
         one, two = (making.told(tmp_path / ranks / name) for ranks in ("one", "two"))

@@ -1,4 +1,4 @@
-"""Run by torchrun: train the recipes of test_training on these ranks."""
+"""Run by torchrun: train the recipes of test_training on these ranks, then find that they disagree on another."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.recipe import making
 from tests.same_answer.test_training import RECIPES
 
+from landweave.errors import ConfigError
 from landweave.parallel.world import make_world
 
 
@@ -15,6 +16,10 @@ def main(folder: Path, out: Path) -> None:
     with make_world("cpu") as world:
         for name, changed in RECIPES.items():
             making.train(making.recipe(folder, **changed), out / name, world)
+        try:
+            making.train(making.recipe(folder, seed=world.rank), out / "disagree", world)
+        except ConfigError as error:
+            (out / f"refused-{world.rank}").write_text(str(error))
 
 
 if __name__ == "__main__":

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from landweave.parallel.world import World
+
+_STOPPED = 130
 
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file; recipes/ holds some that work.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder; the same command again goes on in it.")],
     sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Override a key of the recipe: --set epochs=3 --set optimiser.rate=1e-4."),
+        list[str] | None, typer.Option("--set", help="Any key: --set epochs=3 --set optimiser.rate=1e-4.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -23,7 +31,7 @@ def train(
 
     With several processes: torchrun --nproc-per-node 2 --no-python landweave train recipe.toml -o run/
 
-    The run's folder ends with card/ (for landweave map), log.jsonl, tensorboard/ and checkpoints/.
+    Stopped with Ctrl-C, SIGTERM or SIGKILL, the same command goes on. The run's folder ends with card/.
     """
     from landweave.cli.progress import draw
     from landweave.config import load
@@ -33,10 +41,29 @@ def train(
 
     wanted = load(TrainRecipe, recipe, sets or ())
     with make_world(device) as world:
-        records = run(wanted, out, world)
+        records = _until_stopped(run(wanted, out, world), world)
         if world.is_first:
             draw(records)
             typer.echo(f"card: {out / CARD}")
         else:
             for _ in records:
                 pass
+
+
+def _until_stopped(records: Generator[Any], world: World) -> Iterator[Any]:
+    """Records until the end or a signal; after a signal to any rank all of them stop at the same record."""
+    stop = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, note)
+    for record in records:
+        yield record
+        if world.any(stop.is_set()):
+            # Closing writes a checkpoint.
+            records.close()
+            raise typer.Exit(_STOPPED)

@@ -47,6 +47,10 @@ class World:
         dist.all_reduce(total)
         return total
 
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is true on any rank."""
+        return flag if self.size == 1 else bool(self.sum(torch.tensor(float(flag), device=self.device)))
+
     def spread(self, tensors: list[Tensor]) -> None:
         """Overwrite `tensors` on every rank with those of rank 0."""
         if self.size > 1:

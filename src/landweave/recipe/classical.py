@@ -69,6 +69,7 @@ def fit(recipe: TrainRecipe, material: Material, out: Path, identity: str) -> It
     yield Progress("fit", 1, 1, "models", {"samples": len(samples.y)})
     figures: dict[str, float] = {}
     if len(material.validation):
+        yield Progress("judge", 0, len(material.validation), "patches")
         figures = _judge(recipe, material, model, window_px)
     ended = EpochRecord(1, 1, 1, {}, figures, is_best=bool(figures), seconds=0.0)
     with Log(out) as log:

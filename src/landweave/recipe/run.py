@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from landweave.train.step import Supervised
 _RECIPE, CARD, _CHECKPOINTS = "recipe.json", "card", "checkpoints"
 
 
-def run(recipe: TrainRecipe, out: Path, world: World) -> Iterator[Record | Progress]:
+def run(recipe: TrainRecipe, out: Path, world: World) -> Generator[Record | Progress]:
     """Train as `recipe` says and write `out`/card; goes on where an earlier process stopped.
 
     On one CPU process with the same threads and versions of libraries, weights and log (but for seconds) are bit for
@@ -96,7 +96,7 @@ def _told(path: Path) -> str | None:
     return str(found)
 
 
-def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, identity: str) -> Iterator[Record]:
+def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, identity: str) -> Generator[Record]:
     resume = _newest(out / _CHECKPOINTS, identity, world)
     chosen: precision.Precision = (
         resume[1].facts["precision"] if resume else precision.choose(recipe.precision, world.device)
