@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from landweave.atomic import locked, write_text
+from landweave.atomic import locked, sweep, write_text
 from landweave.errors import OutputError
 from landweave.evaluation import maps as evaluation
 from landweave.evaluation.result import read_evaluation
@@ -198,6 +198,7 @@ def perform(stages: Iterable[Stage], folder: Path, identity: Mapping[str, Any]) 
         OutputError: The folder holds a demo of another version or world, or something else.
     """
     with locked(folder):
+        sweep(folder)
         done = _done(folder, identity)
         for stage in stages:
             if stage.name in done:
@@ -232,8 +233,12 @@ def _done(folder: Path, identity: Mapping[str, Any]) -> dict[str, float]:
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{path}: {error}", "a demo's own list of stages", _ELSEWHERE) from error
     if told != dict(identity):
-        raise OutputError(f"{folder}, which holds a demo of {told}", f"a demo of {dict(identity)}", _ELSEWHERE)
+        raise OutputError(f"{folder}, which holds the demo {_words(told)}", f"the demo {_words(identity)}", _ELSEWHERE)
     return seconds
+
+
+def _words(identity: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {str(value)[:12]}" for name, value in identity.items())
 
 
 _ELSEWHERE = "choose another folder with -o, or remove this one"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -110,3 +112,48 @@ def test_links_are_relative(file: str, address: str) -> None:
 
 def test_links_to_names_that_are_not_utf8() -> None:
     assert page.link(Path("/d/b\udcff.tif"), Path("/d")) == "b%FF.tif"
+
+
+def test_names_that_are_not_utf8_are_shown_and_linked(material: Material, tmp_path: Path) -> None:
+    odd = dataclasses.replace(material, title="b\udcff", files=(tmp_path / "b\udcff.tif",))
+    page.write(odd, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<title>b\\udcff</title>" in text
+    assert 'href="b%FF.tif"' in text
+
+
+@pytest.mark.parametrize("part", ["judgements", "rows", "runs", "jobs", "archives", "records", "files", "versions"])
+def test_what_is_not_there_leaves_no_trace(material: Material, tmp_path: Path, part: str) -> None:
+    """Any part may be missing: its section and its place in the list of parts are then missing too."""
+    without = dataclasses.replace(material, **{part: type(getattr(material, part))()})
+    reader = read(page.render(without, tmp_path))
+    inside = {str(a["href"])[1:] for tag, a in reader.elements if tag == "a" and str(a["href"]).startswith("#")}
+    ids = {str(attributes["id"]) for _, attributes in reader.elements if "id" in attributes}
+    assert inside <= ids
+    gone = {"judgements": "accuracy", "rows": "map", "runs": "training", "jobs": "throughput", "files": "files"}
+    assert gone.get(part) not in inside
+
+
+def test_one_judgement_needs_no_comparison(material: Material, tmp_path: Path) -> None:
+    alone = dataclasses.replace(material, judgements=material.judgements[:1])
+    text = page.render(alone, tmp_path)
+    assert "Comparison of methods" not in text
+    assert "in comparison" not in text
+    assert "Comparison of methods" in page.render(material, tmp_path)
+
+
+def test_tables_have_a_head_for_every_column(material: Material, tmp_path: Path) -> None:
+    text = page.render(material, tmp_path)
+    for table in re.findall(r"<table.*?</table>", text, flags=re.DOTALL):
+        heads = len(re.findall(r'<th[^>]*scope="col"', table))
+        for line in re.findall(r"<tr>(.*?)</tr>", table.split("<tbody>")[1], flags=re.DOTALL):
+            assert len(re.findall(r"<t[hd][ >]", line)) == heads
+            assert line.count('scope="row"') == 1
+
+
+def test_the_style_fits_dark_and_light_and_paper() -> None:
+    style = page._resource("page.css")
+    for rule in ("prefers-color-scheme: dark", "@media print", "max-width", ":focus-visible"):
+        assert rule in style
+    assert "url(" not in style
+    assert "@import" not in style

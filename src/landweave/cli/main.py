@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import logging
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Annotated, TextIO
 
 import typer
 
+from landweave.cli.catalog import catalog
+from landweave.cli.demo import demo
+from landweave.cli.evaluate import evaluate
+from landweave.cli.map import map as map_
+from landweave.cli.patch import patch
+from landweave.cli.report import report
+from landweave.cli.simulate import simulate
+from landweave.cli.train import train
 from landweave.errors import LandweaveError
 
-VERBS = {
-    "simulate": "Scenes",
-    "catalog": "Scenes",
-    "patch": "Training",
-    "train": "Training",
-    "map": "Maps",
-    "evaluate": "Maps",
-    "report": "Maps",
-    "demo": "All of it",
+# In the order of the pipeline, which is the order of the help.
+VERBS: dict[str, tuple[str, Callable[..., None]]] = {
+    "simulate": ("Scenes", simulate),
+    "catalog": ("Scenes", catalog),
+    "patch": ("Training", patch),
+    "train": ("Training", train),
+    "map": ("Maps", map_),
+    "evaluate": ("Maps", evaluate),
+    "report": ("Maps", report),
+    "demo": ("All of it", demo),
 }
 _INTERRUPTED = 130
 
@@ -87,12 +95,8 @@ def options(
     logging.getLogger("landweave").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-def register() -> None:
-    """Add every verb, in pipeline order."""
-    for verb, panel in VERBS.items():
-        if importlib.util.find_spec(f"landweave.cli.{verb}"):
-            function = getattr(importlib.import_module(f"landweave.cli.{verb}"), verb)
-            app.command(verb, rich_help_panel=panel, no_args_is_help=verb != "demo")(function)
+for _verb, (_panel, _function) in VERBS.items():
+    app.command(_verb, rich_help_panel=_panel, no_args_is_help=_verb != "demo")(_function)
 
 
 def main() -> None:
@@ -143,6 +147,3 @@ def unforeseen(kind: type[BaseException], error: BaseException, trace: Traceback
             "run it again with --debug and report what it prints" if mine else "free what is short and run it again",
         )
     )
-
-
-register()

@@ -33,7 +33,9 @@ class Fact:
 
 def write(material: Material, path: Path) -> None:
     """Write `material` as one HTML page at `path`, aside and renamed. The same material gives the same bytes."""
-    write_text(path, render(material, path.parent))
+    # Names of files need not be UTF-8; a page must be.
+    text = render(material, path.parent).encode("utf-8", "backslashreplace").decode("utf-8")
+    write_text(path, text)
 
 
 def render(material: Material, folder: Path) -> str:
