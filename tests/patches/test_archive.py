@@ -13,8 +13,9 @@ from tests.patches import making
 
 from landweave.errors import ArchiveError, LandweaveError, SplitError
 from landweave.patches import archive
-from landweave.patches.archive import open_archive, verify
+from landweave.patches.archive import open_archive
 from landweave.patches.layout import Layout
+from landweave.patches.verify import verify
 
 
 def broken(folder: Path) -> dict[str, str]:

@@ -18,8 +18,8 @@ from tests.patches.scenes import cut, hashes
 from landweave.jobs.pool import Pool
 from landweave.jobs.serial import Serial
 from landweave.patches import stats
-from landweave.patches.archive import verify
 from landweave.patches.job import ScenesJob, run_catalog
+from landweave.patches.verify import verify
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def _cut(values: dict[str, object], sets: list[str], out: Path | None, workers: 
 
 def _verify(folder: Path) -> None:
     from landweave.errors import ArchiveError
-    from landweave.patches.archive import verify
+    from landweave.patches.verify import verify
 
     checked = list(verify(folder))
     broken = [found for _, found in checked if found]

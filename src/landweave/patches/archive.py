@@ -10,7 +10,8 @@ import dataclasses
 import functools
 import json
 import mmap
-from collections.abc import Iterator, Mapping, Sequence
+import resource
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,6 +34,7 @@ MANIFEST = "archive.json"
 INDEX = "patches.parquet"
 SHARDS = "shards"
 _PAGE = 4096
+_OTHER_FILES = 512
 _CUT_AGAIN = "cut it again with landweave patch; shards that are whole are kept"
 
 Arrays = Mapping[str, Shaped[np.ndarray, "n ..."]]
@@ -55,14 +57,6 @@ class Shard:
     num_bytes: int
     sha256: str
     starts: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A file of an archive that is not what the manifest says, and why."""
-
-    file: str
-    reason: str
 
 
 def write_shard(folder: Path, name: str, layout: Layout, arrays: Arrays, rows: Sequence[Row]) -> Shard:
@@ -149,7 +143,7 @@ def stands(folder: Path, name: str) -> bool:
         shard = Shard(**json.loads((folder / SHARDS / f"{name}.json").read_text("utf-8"))["shard"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return _looks_broken(folder, shard) is None
+    return looks_broken(folder, shard) is None
 
 
 class Archive:
@@ -169,8 +163,10 @@ class Archive:
         self.shards = tuple(Shard(**entry) for entry in manifest["shards"])
         sizes = [shard.num_rows for shard in self.shards]
         self._first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._shapes = self.layout.shapes()
         self._splits = np.asarray(index.read_column(folder / INDEX, "split"))
         self._maps: dict[int, dict[str, NDArray[Any]]] = {}
+        _allow_files(len(self.shards))
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -243,7 +239,7 @@ class Archive:
         rows = wanted - self._first[shards]
         if wanted.size and shards[0] == shards[-1] and (np.diff(wanted) == 1).all():
             return {key: array[rows[0] : rows[-1] + 1] for key, array in self._map(int(shards[0])).items()}
-        return {key: self._gather(key, shards, rows) for key in self.layout.shapes()}
+        return self._gather(shards.tolist(), rows.tolist())
 
     def _check(self, wanted: Int64[np.ndarray, " n"]) -> None:
         if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(self):
@@ -254,13 +250,12 @@ class Archive:
                 "take indices from Archive.part",
             )
 
-    def _gather(
-        self, key: str, shards: Int64[np.ndarray, " n"], rows: Int64[np.ndarray, " n"]
-    ) -> Shaped[np.ndarray, "n ..."]:
-        shape, dtype = self.layout.shapes()[key]
-        found = np.empty((len(rows), *shape), dtype)
-        for place, (shard, row) in enumerate(zip(shards.tolist(), rows.tolist(), strict=True)):
-            found[place] = self._map(shard)[key][row]
+    def _gather(self, shards: list[int], rows: list[int]) -> dict[str, Shaped[np.ndarray, "n ..."]]:
+        found = {key: np.empty((len(rows), *shape), dtype) for key, (shape, dtype) in self._shapes.items()}
+        sources = [self._map(shard) for shard in shards]
+        for key, target in found.items():
+            for place, (source, row) in enumerate(zip(sources, rows, strict=True)):
+                target[place] = source[key][row]
         return found
 
     def _map(self, shard: int) -> dict[str, NDArray[Any]]:
@@ -289,46 +284,15 @@ def open_archive(folder: Path) -> Archive:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, ArchiveError):
             raise
-        _refuse(folder, error)
+        refuse(folder, error)
     for shard in archive.shards:
-        if reason := _looks_broken(folder, shard):
+        if reason := looks_broken(folder, shard):
             raise ArchiveError(f"{_file(folder, shard)}: {reason}", "a whole shard", _CUT_AGAIN)
     return archive
 
 
-def verify(folder: Path) -> Iterator[tuple[str, Broken | None]]:
-    """Check every file of the archive against its checksum; gives each file, with what is wrong or None.
-
-    Raises:
-        ArchiveError: There is no readable manifest.
-    """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        shards = [Shard(**entry) for entry in manifest["shards"]]
-        index_sha256 = manifest["index_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        _refuse(folder, error)
-    yield INDEX, _compare(folder, INDEX, index_sha256)
-    for shard in shards:
-        name = f"{SHARDS}/{shard.name}.h5"
-        reason = _looks_broken(folder, shard)
-        yield name, Broken(name, reason) if reason else _compare(folder, name, shard.sha256)
-    known = {shard.name for shard in shards}
-    for path in sorted((folder / SHARDS).glob("*.h5")):
-        if path.stem not in known and not path.name.startswith("."):
-            name = f"{SHARDS}/{path.name}"
-            yield name, Broken(name, "not in the manifest")
-
-
-def _compare(folder: Path, name: str, sha256: str) -> Broken | None:
-    try:
-        found = file_sha256(folder / name)
-    except OSError as error:
-        return Broken(name, str(error.strerror or error))
-    return None if found == sha256 else Broken(name, f"checksum {found[:12]}..., expected {sha256[:12]}...")
-
-
-def _looks_broken(folder: Path, shard: Shard) -> str | None:
+def looks_broken(folder: Path, shard: Shard) -> str | None:
+    """Why a shard cannot be whole, as far as a look at the folder tells; None where it may be."""
     path = _file(folder, shard)
     if not path.is_file():
         return "missing"
@@ -340,7 +304,8 @@ def _file(folder: Path, shard: Shard) -> Path:
     return folder / SHARDS / f"{shard.name}.h5"
 
 
-def _refuse(folder: Path, error: Exception) -> NoReturn:
+def refuse(folder: Path, error: Exception) -> NoReturn:
+    """Say that `folder` is no archive, or not yet one, after `error`."""
     begun = (folder / SHARDS).is_dir() and not (folder / MANIFEST).exists()
     raise ArchiveError(
         f"{folder}: cutting was begun and not ended" if begun else f"{folder}: {error}",
@@ -378,6 +343,15 @@ def _map_shard(folder: Path, shard: Shard, layout: Layout) -> dict[str, NDArray[
         return {key: _view(pages, shard, key, *layout.shapes()[key]) for key in layout.shapes()}
     except (OSError, ValueError, KeyError) as error:
         raise ArchiveError(f"{path}: {error}", "a whole shard", _CUT_AGAIN) from error
+
+
+def _allow_files(num: int) -> None:
+    """Let this process keep `num` more files open: a mapped file counts as one, and the usual limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = num + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _view(pages: mmap.mmap, shard: Shard, key: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
