@@ -74,7 +74,10 @@ RECIPES = {
 
 
 def test_two_ranks_are_one(folder: Path, tmp_path: Path) -> None:
-    """Losses within 2e-6 of themselves over nine steps, weights within 2e-6: only the order of sums differs."""
+    """Losses agree to 5e-6 of themselves over nine steps, weights to 5e-5, half a hundredth of one step of Adam.
+
+    Only the order of sums differs; Adam divides by the length of a gradient, which makes the rounding of small ones larger.
+    """
     launching.torchrun(2, Path(__file__).with_name("two_ranks.py"), folder, tmp_path / "two")
     for rank in range(2):
         refused = (tmp_path / "two" / f"refused-{rank}").read_text()
@@ -86,8 +89,8 @@ def test_two_ranks_are_one(folder: Path, tmp_path: Path) -> None:
         one, two = (making.told(tmp_path / ranks / name) for ranks in ("one", "two"))
         assert len(one) == len(two) == STEPS + 3
         for mine, other in zip(one, two, strict=True):
-            assert mine["losses"] == pytest.approx(other["losses"], rel=2e-6)
+            assert mine["losses"] == pytest.approx(other["losses"], rel=5e-6)
             assert mine.get("figures", {}) == pytest.approx(other.get("figures", {}), rel=1e-5)
         weights = [load_file(tmp_path / ranks / name / "card/weights.safetensors") for ranks in ("one", "two")]
         for key, values in weights[0].items():
-            assert values == pytest.approx(weights[1][key], abs=2e-6), (name, key)
+            assert values == pytest.approx(weights[1][key], abs=5e-5), (name, key)
