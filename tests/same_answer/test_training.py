@@ -76,7 +76,7 @@ RECIPES = {
 def test_two_ranks_are_one(folder: Path, tmp_path: Path) -> None:
     """Losses agree to 5e-6 of themselves over nine steps, weights to 5e-5, half a hundredth of one step of Adam.
 
-    Only the order of sums differs; Adam divides by the length of a gradient, which makes the rounding of small ones larger.
+    Only the order of sums differs; Adam divides by the length of a gradient, which blows up the rounding of small ones.
     """
     launching.torchrun(2, Path(__file__).with_name("two_ranks.py"), folder, tmp_path / "two")
     for rank in range(2):
