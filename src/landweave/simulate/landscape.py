@@ -7,10 +7,23 @@ import datetime as dt
 import numpy as np
 from numpy.typing import NDArray
 
-from landweave.simulate.kinds import kinds, numbers
-from landweave.simulate.lattice import Axes, Cells, Plane, cells, fractal, hashed, noise, noise_at, strips, uniform
-from landweave.simulate.region import Ground, Land, Place, bare, events, joined, pick
-from landweave.simulate.towns import paint_towns
+from landweave.simulate.kinds import numbers
+from landweave.simulate.lattice import (
+    Axes,
+    Cells,
+    Plane,
+    cells,
+    fractal,
+    hashed,
+    noise,
+    noise_at,
+    rank,
+    strips,
+    uniform,
+)
+from landweave.simulate.region import Ground, Land, Place, bare, joined, pick
+from landweave.simulate.towns import paint_roads, paint_towns
+from landweave.simulate.wild import paint_flecks, paint_wild
 
 # Cells are painted in strips of so many rows: what is at work then fits into a core's cache.
 _STRIP = 144
@@ -24,36 +37,21 @@ def ground(place: Place, axes: Axes, date: dt.date) -> Ground:
 
 def _strip(place: Place, axes: Axes, date: dt.date) -> Ground:
     wide = _grown(axes)
-    water, bank_m = _waters(place, wide)
-    height = _height(place, wide, bank_m)
+    water, to_river, half_m = _waters(place, wide)
+    height = _height(place, wide, to_river)
     inner = (slice(1, -1), slice(1, -1))
-    land = Land(place, axes, _warp(place, axes), bank_m[inner], date)
+    land = Land(place, axes, _warp(place, axes), to_river[inner], date)
     made = bare(axes.shape, _soil(place, axes), height, axes.cell_m)
     _farmland(land, made)
-    _wild(land, made)
+    paint_wild(land, made)
+    _banks(land, made, half_m[inner])
     _pits(place, axes, made)
     paint_towns(land, made)
-    _roads(place, axes, made)
+    paint_roads(land, made)
     made.paint(water[inner] == 1, "lake", place.key("lake"))
     made.paint(water[inner] == 2, "river", place.key("river"))
-    _flecks(place, axes, made)
+    paint_flecks(land, made)
     return made
-
-
-def rank(values: Plane, octaves: int) -> Plane:
-    """Share of a world whose `fractal` of that many octaves is below `values`: even in 0-1."""
-    known = _quantiles(octaves)
-    return np.asarray(np.interp(values, known, np.linspace(0, 1, len(known))), np.float32)
-
-
-_KNOWN: dict[int, NDArray[np.float64]] = {}
-
-
-def _quantiles(octaves: int) -> NDArray[np.float64]:
-    if octaves not in _KNOWN:
-        sample = fractal(Axes(np.arange(600) * 0.37, np.arange(600) * 0.37, 0.37), 1, 1.0, octaves)
-        _KNOWN[octaves] = np.quantile(sample, np.linspace(0, 1, 65))
-    return _KNOWN[octaves]
 
 
 def _grown(axes: Axes) -> Axes:
@@ -87,15 +85,15 @@ def _line_m(axes: Axes, number: int, spacing_m: float, octaves: int) -> Plane:
     return np.asarray(np.abs(values[1:-1, 1:-1]) / steepness)
 
 
-def _waters(place: Place, axes: Axes) -> tuple[NDArray[np.uint8], Plane]:
-    """0 land, 1 lake, 2 river for each cell, and metres to the river's middle."""
+def _waters(place: Place, axes: Axes) -> tuple[NDArray[np.uint8], Plane, Plane]:
+    """0 land, 1 lake, 2 river for each cell; metres to the river's middle, and half its width."""
     region = place.region
     to_river = _line_m(axes, place.key("river"), 5200, 4)
     half = np.float32(region.river_m / 2) * (np.float32(0.5) + noise(axes, place.key("river width"), 1400))
-    lake = rank(fractal(axes, place.key("lakes"), 2400, 4, 0.42), 4) > 1 - region.lakes
+    lake = rank(fractal(axes, place.key("lakes"), 2400, 4, 0.42), 4, 0.42) > 1 - region.lakes
     water = lake.astype(np.uint8)
     water[to_river < half] = 2
-    return water, to_river
+    return water, to_river, half
 
 
 def _height(place: Place, axes: Axes, to_river: Plane) -> Plane:
@@ -108,9 +106,8 @@ def _farmland(land: Land, made: Ground) -> None:
     place, axes, region = land.place, land.axes, land.place.region
     blocks = cells(axes, place.key("blocks"), 900, land.warp)
     bits = blocks.hashed(place.key("block"))
-    turn = noise_at(blocks.node_x, blocks.node_y, place.key("turn"), 3500) * 6 + 0.5 * blocks.uniform(
-        place.key("own turn")
-    )
+    lie = noise_at(blocks.node_x, blocks.node_y, place.key("turn"), 3500)
+    turn = 6 * lie + 0.5 * blocks.uniform(place.key("own turn"))
     u, v = _turned(blocks, turn)
     width = region.field_m * (0.55 + blocks.uniform(place.key("width")))
     length = width * (1.6 + 2.4 * blocks.uniform(place.key("length")))
@@ -146,37 +143,10 @@ def _borders(place: Place, made: Ground, blocks: Cells) -> None:
     made.paint((even >= 0.6) & (even < 0.85) & (blocks.edge_m < 8), "hedge", pair)
 
 
-def _wild(land: Land, made: Ground) -> None:
-    place, axes, region = land.place, land.axes, land.place.region
-    wild = rank(fractal(axes, place.key("wild"), 2800, 5), 5)
-    inside = wild > 1 - region.wild
-    part = rank(fractal(axes, place.key("part"), 1100, 4), 4)
-    stands = cells(axes, place.key("stands"), 240, land.warp)
-    bits = stands.hashed(place.key("stand"))
-    soft = noise_at(stands.node_x, stands.node_y, place.key("conifers"), 1800)
-    even, odd = stands.uniform(place.key("species")), stands.uniform(place.key("age"))
-    conifer = even < np.clip(region.conifer + 1.5 * (soft - 0.5), 0.03, 0.97)
-    code = numbers()
-    species = np.where(conifer, code["conifer_stand"], code["broadleaf_stand"])
-    species = np.where(conifer & (odd < 0.08), code["young_stand"], species)
-    felled, event = events(
-        place, stands.uniform(place.key("felling")), stands.uniform(place.key("felled")), region.felling
-    )
-    felled &= event <= land.day
-    species = np.where((odd > 0.96) | felled, code["clearcut"], species).astype(np.uint8)
-    owner = bits[stands.place]
-    since = np.where(felled & (odd <= 0.96), event, 0)[stands.place]
-    shrub_from = region.forest
-    grass_from = region.forest + region.shrub
-    made.paint(inside & (part < shrub_from), species[stands.place], owner, since)
-    patches = hashed(owner, np.array(7))
-    made.paint(inside & (part >= shrub_from) & (part < grass_from), "shrubs", patches)
-    made.paint(inside & (part >= grass_from), "natural_grass", patches)
-    made.paint(inside & (part > 1 - region.rock), "rock", patches)
-    riparian = (land.to_river < 70) & (noise(axes, place.key("riparian"), 220) > 0.52)
-    made.paint(riparian, "broadleaf_stand", owner)
-    bank = (land.to_river < 45) & (noise(axes, place.key("bank"), 260) > 0.70)
-    made.paint(bank, "bank", owner)
+def _banks(land: Land, made: Ground, half_m: Plane) -> None:
+    """Gravel and sand beside rivers, tapering off."""
+    ample = noise(land.axes, land.place.key("bank"), 300) - np.float32(0.62)
+    made.paint(land.to_river - half_m < ample * 90, "bank", land.place.key("bank"))
 
 
 def _pits(place: Place, axes: Axes, made: Ground) -> None:
@@ -185,27 +155,3 @@ def _pits(place: Place, axes: Axes, made: Ground) -> None:
     radius = np.where(there, 90 + 190 * pits.uniform(place.key("pit size")), 1e-3).astype(np.float32)[pits.place]
     ragged = np.float32(0.9) * (fractal(axes, place.key("pit edge"), 130, 2) - np.float32(0.5))
     made.paint(np.hypot(pits.dx, pits.dy) / radius + ragged < 1, "quarry", pits.hashed(place.key("pit"))[pits.place])
-
-
-def _roads(place: Place, axes: Axes, made: Ground) -> None:
-    far = _line_m(axes, place.key("road"), 6500, 2)
-    made.paint(far < 8, "asphalt", place.key("road"))
-
-
-_FLECK_M = 20.0
-
-
-def _flecks(place: Place, axes: Axes, made: Ground) -> None:
-    """Groups of other trees in a stand, bushes in a pasture, bare spots in a field: seen, but too small to be mapped."""
-    even = rank(noise(axes, place.key("flecks"), _FLECK_M), 1)
-    whole, owner = made.kind.copy(), hashed(made.owner, np.array(5))
-    for number, kind in enumerate(kinds().values()):
-        low, high = 0.0, 1.0
-        for name, share in kind.flecks.items():
-            # By turns from both ends of the noise, so that two kinds are blobs and not rings of one another.
-            if low <= 1 - high:
-                inside, low = (even >= low) & (even < low + share), low + share
-            else:
-                inside, high = (even < high) & (even >= high - share), high - share
-            here = (whole == number) & inside
-            made.kind[here], made.owner[here] = numbers()[name], owner[here]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -106,6 +107,19 @@ def fractal(axes: Axes, number: int, spacing_m: float, octaves: int, gain: float
         part = noise(axes, int(hashed(number, np.array(octave))[0]), spacing_m / 2**octave)
         total += np.float32(gain**octave) * part
     return total * np.float32((1 - gain) / (1 - gain**octaves)) if octaves > 1 else total
+
+
+def rank(values: Plane, octaves: int, gain: float = 0.5) -> Plane:
+    """Share of a world whose `fractal` of that many octaves is below `values`: even in 0-1."""
+    known = _quantiles(octaves, gain)
+    return np.asarray(np.interp(values, known, np.linspace(0, 1, len(known))), np.float32)
+
+
+@cache
+def _quantiles(octaves: int, gain: float) -> Float64[np.ndarray, " q"]:
+    places = np.arange(600) * 0.37
+    sample = fractal(Axes(places, places, 0.37), 1, 1.0, octaves, gain)
+    return np.quantile(sample.astype(np.float64), np.linspace(0, 1, 129))
 
 
 def noise_at(

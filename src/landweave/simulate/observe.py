@@ -50,6 +50,18 @@ def _along(cells: Plane, weights: Float32[np.ndarray, " k"], ratio: int, start: 
     return total
 
 
+def block_means(values: Plane, ratio: int) -> Plane:
+    """Mean of each block of `ratio` x `ratio` cells."""
+    height, width = values.shape[0] // ratio, values.shape[1] // ratio
+    rows = np.zeros((height, values.shape[1]), np.float32)
+    for part in range(ratio):
+        rows += values[part::ratio][:height]
+    total = np.zeros((height, width), np.float32)
+    for part in range(ratio):
+        total += rows[:, part::ratio][:, :width]
+    return total * np.float32(1 / ratio**2)
+
+
 def majority(classes: UInt8[np.ndarray, "h w"], ratio: int, num_classes: int) -> UInt8[np.ndarray, "h2 w2"]:
     """The commonest class of each block of `ratio` x `ratio` cells; of equals the one with the lower index."""
     height, width = classes.shape[0] // ratio, classes.shape[1] // ratio

@@ -16,7 +16,7 @@ from landweave.errors import SensorError
 from landweave.sensors import Band
 from landweave.simulate.kinds import Kind, kinds
 from landweave.simulate.lattice import Axes, Plane, key, noise, normal, uniform
-from landweave.simulate.region import Ground
+from landweave.simulate.region import Ground, Region
 
 _HEAD = ("material", "kind", "title", "source")
 # A Gaussian of full width w at half its maximum has the standard deviation w / 2.3548.
@@ -93,7 +93,7 @@ class Season:
 
 
 def reflect(
-    ground: Ground, axes: Axes, seed: int, soils: Sequence[str], season: Season
+    ground: Ground, axes: Axes, seed: int, regions: Sequence[Region], season: Season
 ) -> Float32[np.ndarray, "b h w"]:
     """Reflectance of every ground cell in every band.
 
@@ -101,14 +101,16 @@ def reflect(
         ground: What stands there.
         axes: Where that is.
         seed: The world's seed.
-        soils: Names of the soils that `ground.soil` counts.
+        regions: What `ground.region` counts: their soils and how late their season is.
         season: Day of the year, sun and bands.
     """
     table = season.table
-    whole = (ground.kind.astype(np.uint64) << np.uint64(40)) | (ground.soil.astype(np.uint64) << np.uint64(32))
+    whole = ground.region.astype(np.uint64) << np.uint64(16)
+    whole = (whole | ground.soil) << np.uint64(8)
+    whole = (whole | ground.kind) << np.uint64(32)
     objects, inverse = np.unique(whole | ground.owner, return_inverse=True)
     inverse = inverse.reshape(axes.shape).astype(np.int32)
-    looks = _objects(objects, soils, table, season.day)
+    looks = _objects(objects, regions, season)
     light = shade(ground.east, ground.south, season.sun)
     opened = _opened(ground, axes, seed, looks.period_m[inverse])
     out = np.empty((len(table), *axes.shape), np.float32)
@@ -128,21 +130,24 @@ class _Looks:
 _SHADE = np.float32(0.22)
 
 
-def _objects(
-    objects: NDArray[np.uint64], soils: Sequence[str], table: Float32[np.ndarray, "b m"], day: float
-) -> _Looks:
+def _objects(objects: NDArray[np.uint64], regions: Sequence[Region], season: Season) -> _Looks:
     """Reflectance of every object, closed and in its gaps."""
-    kind = (objects >> np.uint64(40)).astype(np.int64)
-    soil = (objects >> np.uint64(32)).astype(np.uint8)
-    owner = objects.astype(np.uint32)
-    ground_of = _soils(soils, soil, owner, table)
+    owner, kind, soil = objects.astype(np.uint32), _byte(objects, 32), _byte(objects, 40)
+    of_region, table = _byte(objects, 56), season.table
     full, gap = np.empty((2, len(objects), len(table)), np.float32)
-    for number, entry in enumerate(kinds().values()):
-        which = np.flatnonzero(kind == number)
-        if which.size:
-            full[which], gap[which] = _mixture(entry, owner[which], ground_of[which], table, day)
+    for index, region in enumerate(regions):
+        day = season.day - region.delay_days
+        for number, entry in enumerate(kinds().values()):
+            which = np.flatnonzero((kind == number) & (of_region == index))
+            if which.size:
+                below = _soils(region.soils, soil[which], owner[which], table)
+                full[which], gap[which] = _mixture(entry, owner[which], below, table, day)
     period = np.float32(13) + np.float32(16) * uniform(owner, np.array(77))
     return _Looks(np.ascontiguousarray(full.T), np.ascontiguousarray(gap.T), period)
+
+
+def _byte(objects: NDArray[np.uint64], shift: int) -> NDArray[np.uint8]:
+    return (objects >> np.uint64(shift)).astype(np.uint8)
 
 
 def _soils(

@@ -15,7 +15,16 @@ from landweave.config import Config
 from landweave.simulate.kinds import classes, numbers
 from landweave.simulate.lattice import Axes, Plane, key
 
-_CROPS = {"wheat": 0.34, "maize": 0.19, "rape": 0.11, "beet": 0.08, "potato": 0.06, "alfalfa": 0.06, "ley": 0.08, "fallow": 0.08}
+_CROPS = {
+    "wheat": 0.34,
+    "maize": 0.19,
+    "rape": 0.11,
+    "beet": 0.08,
+    "potato": 0.06,
+    "alfalfa": 0.06,
+    "ley": 0.08,
+    "fallow": 0.08,
+}
 _ROOFS = {"roof_tile": 0.55, "roof_grey": 0.25, "roof_light": 0.12, "roof_metal": 0.08}
 _SOILS = ("soil_brown", "soil_loam", "soil_dark", "soil_grey", "soil_pale")
 EPOCH = dt.date(1970, 1, 1)
@@ -24,9 +33,9 @@ EPOCH = dt.date(1970, 1, 1)
 class Region(Config):
     """How the land looks: shares, sizes and materials."""
 
-    relief_m: float = Field(default=420, ge=0)
+    relief_m: float = Field(default=600, ge=0)
     """Height difference between valleys and hills."""
-    wild: float = Field(default=0.42, ge=0, le=1)
+    wild: float = Field(default=0.45, ge=0, le=1)
     """Share of the land that is not farmed."""
     forest: float = Field(default=0.66, ge=0, le=1)
     """Share of the wild land under forest."""
@@ -34,8 +43,8 @@ class Region(Config):
     """Share of the wild land under shrubs."""
     conifer: float = Field(default=0.45, ge=0, le=1)
     """Share of conifers among the stands."""
-    rock: float = Field(default=0.03, ge=0, le=1)
-    """Share of the wild land that is rock."""
+    rock: float = Field(default=0.08, ge=0, le=1)
+    """Share of the open wild land that is rock."""
     meadow: float = Field(default=0.25, ge=0, le=1)
     """Share of meadows and pastures among the fields."""
     lakes: float = Field(default=0.02, ge=0, le=1)
@@ -44,7 +53,7 @@ class Region(Config):
     """Mean width of rivers."""
     field_m: float = Field(default=190, gt=0)
     """Mean width of fields."""
-    town: float = Field(default=0.7, ge=0, le=1)
+    town: float = Field(default=0.75, ge=0, le=1)
     """Chance of a town in a square of 4.2 km."""
     town_m: float = Field(default=850, gt=0)
     """Mean radius of towns."""
@@ -52,7 +61,7 @@ class Region(Config):
     """Share of the stands that are felled in a year."""
     building: float = Field(default=0.02, ge=0)
     """Share of the outer quarters that are built in a year."""
-    quarry: float = Field(default=0.35, ge=0, le=1)
+    quarry: float = Field(default=0.25, ge=0, le=1)
     """Chance of a pit or quarry in a square of 2.6 km."""
     crops: dict[str, float] = Field(default_factory=lambda: dict(_CROPS))
     """Weights of the crops."""
@@ -60,6 +69,8 @@ class Region(Config):
     """Weights of the roofs of houses."""
     soils: list[str] = Field(default_factory=lambda: list(_SOILS), min_length=2)
     """Soils from the commonest to the rarest."""
+    delay_days: float = 0
+    """How much later its spring and harvest are than the tables of kinds.toml say."""
 
 
 @dataclass
@@ -71,6 +82,7 @@ class Ground:
         land: Class index of the object that it belongs to; flecks within it do not count.
         owner: Random bits of the object that it belongs to (field, stand, house).
         soil: Index of the soil within the region's list.
+        region: Index of the region.
         across: Metres across the rows of a field.
         since: Day (counted from 1970) of the event that made it so, 0 where none did.
         height: Height above the lowest valley in metres.
@@ -82,6 +94,7 @@ class Ground:
     land: NDArray[np.uint8]
     owner: NDArray[np.uint32]
     soil: NDArray[np.uint8]
+    region: NDArray[np.uint8]
     across: Plane
     since: NDArray[np.int32]
     height: Plane
@@ -109,13 +122,21 @@ def bare(
     east = (height[1:-1, 2:] - height[1:-1, :-2]) / np.float32(2 * cell_m)
     south = (height[2:, 1:-1] - height[:-2, 1:-1]) / np.float32(2 * cell_m)
     zeros = [np.zeros(shape, kind) for kind in (np.uint8, np.uint32, np.float32, np.int32)]
-    return Ground(zeros[0], zeros[0].copy(), zeros[1], soil, zeros[2], zeros[3], height[1:-1, 1:-1], east, south)
+    return Ground(
+        zeros[0], zeros[0].copy(), zeros[1], soil, zeros[0].copy(), zeros[2], zeros[3], height[1:-1, 1:-1], east, south
+    )
 
 
 def joined(strips: Sequence[Ground]) -> Ground:
     """Strips from north to south as one ground."""
     layers = zip(*(vars(strip).values() for strip in strips), strict=True)
     return Ground(*(np.concatenate(layer) for layer in layers))
+
+
+def chosen(where: NDArray[np.bool_], one: Ground, other: Ground) -> Ground:
+    """`one` where it is chosen, `other` elsewhere."""
+    both = zip(vars(one).values(), vars(other).values(), strict=True)
+    return Ground(*(np.where(where, first, second) for first, second in both))
 
 
 @dataclass(frozen=True)

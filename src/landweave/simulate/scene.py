@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float64, UInt8
 from numpy.typing import NDArray
 
 from landweave.legend import legend
+from landweave.sensors import Band, Sensor
 from landweave.simulate.kinds import LEGEND
-from landweave.simulate.lattice import Axes
-from landweave.simulate.observe import majority, noisy, reach_cells, to_pixels
+from landweave.simulate.lattice import Axes, Plane
+from landweave.simulate.masks import Seen, qa_pixel, scl
+from landweave.simulate.observe import block_means, majority, noisy, reach_cells, to_pixels
 from landweave.simulate.products import MASK
-from landweave.simulate.reflectance import Season, Sun, reflect, seen_by
-from landweave.simulate.world import SceneTable, World, cell_m, ground_of, sensor_of
+from landweave.simulate.reflectance import Season, Sun, seen_by
+from landweave.simulate.weather import Sky, Weather, hide, weather
+from landweave.simulate.world import PIXEL_M, SceneTable, World, cell_m, ground_of, reflect_of, sensor_of
 from landweave.tiling import Window
 
 _LATITUDE_DEG = 48.7
 _HOUR = 10.5
+# The edge of a swath lies as Sentinel-2's orbit crosses 49 degrees north.
+_SWATH_DEG = 12.0
+_MASK_M: Mapping[str, float] = {"sentinel-2-l2a": 20.0}
 
 
 @dataclass(frozen=True)
@@ -29,10 +36,12 @@ class Part:
     Attributes:
         layers: Stored numbers by band, each at its own pixel size, and the mask.
         truth: Class index of every finest pixel.
+        clouded: Share of the window under clouds.
     """
 
     layers: dict[str, NDArray[np.generic]]
     truth: UInt8[np.ndarray, "h w"]
+    clouded: float
 
 
 def sun_at(day: float) -> Sun:
@@ -46,42 +55,106 @@ def sun_at(day: float) -> Sun:
     return Sun(math.degrees(zenith), math.degrees(math.atan2(east, north)) % 360)
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """Cells of a window with a margin, and how many of them make a pixel of each band."""
+
+    sensor: Sensor
+    bands: Sequence[Band]
+    cells: Window
+    cell_m: float
+    margin: int
+
+    @classmethod
+    def of(cls, sensor: Sensor, window: Window) -> _Frame:
+        bands = [band for band in sensor.bands if band.unit in ("reflectance", "digital_number")]
+        cell = cell_m(sensor.pixel_size_m)
+        finest = round(sensor.pixel_size_m / cell)
+        cells = Window(window.row * finest, window.col * finest, window.height * finest, window.width * finest)
+        coarsest = max(band.pixel_size_m for band in bands)
+        return cls(sensor, bands, cells, cell, reach_cells(round(coarsest / cell)))
+
+    @property
+    def axes(self) -> Axes:
+        return Axes.of(self.cells.grow(self.margin), self.cell_m)
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        return (slice(self.margin, -self.margin), slice(self.margin, -self.margin))
+
+    def ratio(self, pixel_size_m: float) -> int:
+        return round(pixel_size_m / self.cell_m)
+
+    def centres(self, pixel_size_m: float) -> Axes:
+        """Centres of the window's pixels of that size."""
+        ratio = self.ratio(pixel_size_m)
+        window = Window(*(side // ratio for side in (*self.corner, *self.cells.shape)))
+        return Axes.of(window, pixel_size_m)
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        return self.cells.row, self.cells.col
+
+
 def observe(world: World, scene: SceneTable, window: Window) -> Part:
     """What the scene's sensor sees of `window`, counted in its finest pixels; a multiple of its coarsest pixel.
 
     The same pixels come out for any window that holds them.
     """
-    sensor = sensor_of(scene)
-    bands = [band for band in sensor.bands if band.unit == "reflectance"]
-    cell = cell_m(sensor.pixel_size_m)
-    ratios = {band.name: round(band.pixel_size_m / cell) for band in bands}
-    finest = round(sensor.pixel_size_m / cell)
-    margin = reach_cells(max(ratios.values()))
-    cells = Window(window.row * finest, window.col * finest, window.height * finest, window.width * finest)
-    axes = Axes.of(cells.grow(margin), cell)
+    frame = _Frame.of(sensor_of(scene), window)
+    axes, day = frame.axes, scene.date.timetuple().tm_yday
     made = ground_of(world, axes, scene.date)
-    day = scene.date.timetuple().tm_yday
-    seen = reflect(made, axes, world.seed, world.regions[0].soils, Season(day, sun_at(day), seen_by(bands)))
-    stored = {}
-    for index, band in enumerate(bands):
-        ratio = ratios[band.name]
-        values = to_pixels(seen[index], ratio, margin)
-        name = f"{scene.date} {sensor.name} {band.name}"
-        values = noisy(values, cells.row // ratio, cells.col // ratio, world.seed, name)
-        numbers = np.rint((values - np.float32(band.offset)) / np.float32(band.scale))
-        info = np.iinfo(band.dtype)
-        stored[band.name] = np.clip(numbers, 1, info.max).astype(band.dtype)
-    inner = (slice(margin, -margin), slice(margin, -margin))
-    truth = made.land[inner]
-    stored[MASK] = scene_classes(majority(truth, 2 * finest, len(legend(LEGEND))))
-    return Part(stored, majority(truth, finest, len(legend(LEGEND))))
+    season = Season(day, sun_at(day), seen_by(frame.bands))
+    over = weather(made, axes, world.seed, Sky(scene.cloud, scene.snow_m, scene.date, season.sun))
+    seen = hide(reflect_of(world, made, axes, season), over, season.table)
+    layers = {band.name: _stored(world, scene, frame, band, seen[index]) for index, band in enumerate(frame.bands)}
+    layers[MASK] = _mask(world, scene, frame, made.land, over)
+    truth = majority(made.land[frame.inner], frame.ratio(frame.sensor.pixel_size_m), len(legend(LEGEND)))
+    return Part(layers, truth, float((over.cloud[frame.inner] > 0.5).mean()))
 
 
-# Classes of Sentinel-2's SCL layer: 4 vegetation, 5 not vegetated, 6 water.
-_SCL_OF = {"Water": 6, "Built-up": 5, "Bare soil and rock": 5}
+def _stored(world: World, scene: SceneTable, frame: _Frame, band: Band, cells: Plane) -> NDArray[np.generic]:
+    """The numbers that are stored of a band."""
+    ratio = frame.ratio(band.pixel_size_m)
+    values = to_pixels(cells, ratio, frame.margin)
+    row, col = frame.cells.row // ratio, frame.cells.col // ratio
+    values = noisy(values, row, col, world.seed, f"{scene.date} {scene.sensor} {band.name}")
+    if band.unit == "digital_number":
+        numbers = 255 * np.sqrt(np.maximum(values, 0) / np.float32(_WHITE))
+    else:
+        numbers = (values - np.float32(band.offset)) / np.float32(band.scale)
+    most = np.iinfo(band.dtype).max
+    kept = np.clip(np.rint(numbers), 1, most).astype(band.dtype)
+    kept[~swath(world, scene, frame.centres(band.pixel_size_m))] = 0
+    return np.asarray(kept)
 
 
-def scene_classes(truth: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """What Sentinel-2's scene classification would say."""
-    table = np.array([_SCL_OF.get(name, 4) for name in legend(LEGEND).names], np.uint8)
-    return np.asarray(table[truth])
+# Pictures for viewing are stretched by a square root so that this reflectance becomes white.
+_WHITE = 0.42
+
+
+def swath(world: World, scene: SceneTable, axes: Axes) -> Bool[np.ndarray, "h w"]:
+    """Where the scene has data: all but a wedge in the west that takes the scene's share of gap."""
+    if scene.gap == 0:
+        return np.ones(axes.shape, np.bool_)
+    places = np.linspace(0, 1, 201)
+    every = _across(places[None] * world.width_px * PIXEL_M, places[:, None] * world.height_px * PIXEL_M)
+    return np.asarray(_across(axes.x[None], axes.y[:, None]) >= np.quantile(every, scene.gap))
+
+
+def _across(x: Float64[np.ndarray, "#h #w"], y: Float64[np.ndarray, "#h #w"]) -> Float64[np.ndarray, "h w"]:
+    turn = math.radians(_SWATH_DEG)
+    return np.asarray(x * math.cos(turn) + y * math.sin(turn))
+
+
+def _mask(
+    world: World, scene: SceneTable, frame: _Frame, land: UInt8[np.ndarray, "h w"], over: Weather
+) -> NDArray[np.generic]:
+    size = _MASK_M.get(frame.sensor.name, frame.sensor.pixel_size_m)
+    ratio = frame.ratio(size)
+    cloud, shadow, snow = (block_means(plane[frame.inner], ratio) for plane in (over.cloud, over.shadow, over.snow))
+    commonest = majority(land[frame.inner], ratio, len(legend(LEGEND)))
+    seen = Seen(commonest, cloud, shadow, snow, swath(world, scene, frame.centres(size)))
+    if frame.sensor.name.startswith("landsat-"):
+        return qa_pixel(seen)
+    return scl(seen) if frame.sensor.name == "sentinel-2-l2a" else (seen.inside & (cloud < 0.5)).astype(np.uint8)

@@ -87,20 +87,68 @@ def paint_towns(land: Land, made: Ground) -> None:
     made.since[inside] = np.where(young, event, 0)[where]
 
 
+_TOWNS_M = 4200.0
+
+
+@dataclass(frozen=True)
+class _Towns:
+    """Towns at places of their lattice: middles and radii in metres, and whether there is one."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    radius: Line
+    there: NDArray[np.bool_]
+
+
+def _towns(place: Place, i: NDArray[np.int64], j: NDArray[np.int64]) -> _Towns:
+    jx, jy = (0.25 * (2 * uniform(place.key(f"town {side}"), j, i) - 1) for side in "xy")
+    size = np.float32(0.45) + np.float32(1.1) * uniform(place.key("town size"), j, i)
+    there = uniform(place.key("town"), j, i) < place.region.town
+    return _Towns((i + jx) * _TOWNS_M, (j + jy) * _TOWNS_M, np.float32(place.region.town_m) * size, there)
+
+
 def _nearness(place: Place, quarters: Cells) -> Line:
     """0 in the middle of a town, 1 at its edge, for every node."""
     x, y = quarters.node_x, quarters.node_y
-    spacing = 4200.0
+    i, j = np.floor(x / _TOWNS_M).astype(np.int64), np.floor(y / _TOWNS_M).astype(np.int64)
     best = np.full(x.shape, 9, np.float32)
     for down in (0, 1):
         for right in (0, 1):
-            i, j = np.floor(x / spacing).astype(np.int64) + right, np.floor(y / spacing).astype(np.int64) + down
-            jx, jy = (0.25 * (2 * uniform(place.key(f"town {side}"), j, i) - 1) for side in "xy")
-            radius = place.region.town_m * (0.45 + 1.1 * uniform(place.key("town size"), j, i))
-            there = uniform(place.key("town"), j, i) < place.region.town
-            far = np.hypot(x - (i + jx) * spacing, y - (j + jy) * spacing) / radius
-            best = np.where(there, np.minimum(best, far), best).astype(np.float32)
+            towns = _towns(place, i + right, j + down)
+            far = np.hypot(x - towns.x, y - towns.y) / towns.radius
+            best = np.where(towns.there, np.minimum(best, far), best).astype(np.float32)
     return best + np.float32(0.7) * (noise_at(x, y, place.key("town edge"), 900) - np.float32(0.5))
+
+
+def paint_roads(land: Land, made: Ground) -> None:
+    """Put winding roads from town to town on the ground."""
+    place, axes = land.place, land.axes
+    x = axes.x[None] + 2.5 * land.warp[0]
+    y = axes.y[:, None] + 2.5 * land.warp[1]
+    box = x.min(), y.min(), x.max(), y.max()
+    i0, j0, i1, j1 = (int(np.floor(side / _TOWNS_M)) for side in box)
+    for j in range(j0 - 1, j1 + 3):
+        for i in range(i0 - 1, i1 + 3):
+            for down, right in ((0, 1), (1, 0), (1, 1)):
+                ends = _towns(place, np.array([i, i + right]), np.array([j, j + down]))
+                if ends.there.all() and _touches(ends, box):
+                    made.paint(_to_segment(x, y, ends) < _ROAD_M / 2, "asphalt", place.key("road"))
+
+
+_ROAD_M = 15.0
+
+
+def _touches(ends: _Towns, box: tuple[float, float, float, float]) -> bool:
+    left, top, right, bottom = box
+    across = ends.x.min() - _ROAD_M < right and ends.x.max() + _ROAD_M > left
+    return bool(across and ends.y.min() - _ROAD_M < bottom and ends.y.max() + _ROAD_M > top)
+
+
+def _to_segment(x: NDArray[np.float64], y: NDArray[np.float64], ends: _Towns) -> NDArray[np.float64]:
+    """Metres to the straight line between two towns."""
+    dx, dy = ends.x[1] - ends.x[0], ends.y[1] - ends.y[0]
+    part = np.clip(((x - ends.x[0]) * dx + (y - ends.y[0]) * dy) / (dx * dx + dy * dy), 0, 1)
+    return np.asarray(np.hypot(x - ends.x[0] - part * dx, y - ends.y[0] - part * dy))
 
 
 @dataclass(frozen=True)

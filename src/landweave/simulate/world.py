@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from odc.geo.geobox import GeoBox
 from pydantic import Field, model_validator
 
@@ -19,9 +19,10 @@ from landweave.config import Config, check, nearest, read_toml
 from landweave.errors import ConfigError
 from landweave.sensors import Sensor, sensor
 from landweave.simulate.landscape import ground
-from landweave.simulate.lattice import Axes
+from landweave.simulate.lattice import Axes, cells, hashed, key, noise
 from landweave.simulate.observe import majority
-from landweave.simulate.region import EPOCH, Ground, Place, Region
+from landweave.simulate.reflectance import Season, reflect
+from landweave.simulate.region import EPOCH, Ground, Place, Region, chosen
 from landweave.tiling import Window
 
 PIXEL_M = 10.0
@@ -114,7 +115,30 @@ def sensor_of(scene: SceneTable) -> Sensor:
 def ground_of(world: World, axes: Axes, date: dt.date) -> Ground:
     """What stands on the cells of `axes` at a date."""
     period = (world.first - EPOCH).days, (world.last - EPOCH).days
-    return ground(Place(world.seed, world.regions[0], period), axes, date)
+    of = region_of(world, axes)
+    made: Ground | None = None
+    for index in np.unique(of):
+        other = ground(Place(world.seed, world.regions[index], period), axes, date)
+        other.region[:] = index
+        made = other if made is None else chosen(of == index, other, made)
+    assert made is not None
+    return made
+
+
+def region_of(world: World, axes: Axes) -> UInt8[np.ndarray, "h w"]:
+    """Index of the region of each cell."""
+    if len(world.regions) == 1:
+        return np.zeros(axes.shape, np.uint8)
+    bend = tuple((noise(axes, key(world.seed, "regions", side), 2500) - np.float32(0.5)) * 1500 for side in "xy")
+    found = cells(axes, key(world.seed, "regions"), world.region_km * 1000, (bend[0], bend[1]))
+    # Neighbours along a row differ: which region comes first in a row is the hash's choice.
+    order = hashed(key(world.seed, "rows"), found.nodes_j).astype(np.int64) + found.nodes_i
+    return np.asarray((order % len(world.regions)).astype(np.uint8)[found.place])
+
+
+def reflect_of(world: World, made: Ground, axes: Axes, season: Season) -> Float32[np.ndarray, "b h w"]:
+    """Reflectance of the ground in every band."""
+    return reflect(made, axes, world.seed, world.regions, season)
 
 
 def cover(world: World, window: Window, date: dt.date, pixel_size_m: float = PIXEL_M) -> UInt8[np.ndarray, "h w"]:
