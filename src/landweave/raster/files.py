@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from landweave.errors import SceneError
 from landweave.raster.arrays import is_array, open_array
@@ -101,7 +102,9 @@ def _get(href: str) -> Opened:
 
 
 def _open(href: str) -> Opened:
-    with _naming(href), _settings(href):
+    with _naming(href), _settings(href), warnings.catch_warnings():
+        # Whether a file without a place on Earth is welcome is decided where its scene is made.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         dataset, memory = open_array(href) if is_array(href) else (rasterio.open(href), None)
         return Opened(href, dataset, _grid(dataset), memory)
 

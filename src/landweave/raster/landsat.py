@@ -8,6 +8,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from landweave.errors import RadiometryError, SceneError, SensorError
 from landweave.raster.files import grid_of
@@ -113,7 +114,7 @@ def _facts(folder: Path, product: str) -> dict[str, str]:
 _GROUPS = ("IMAGE_ATTRIBUTES", "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", "LEVEL2_SURFACE_TEMPERATURE_PARAMETERS")
 
 
-def _json_facts(values: dict[str, dict[str, dict[str, str]]]) -> dict[str, str]:
+def _json_facts(values: dict[str, Any]) -> dict[str, str]:
     (groups,) = values.values()
     return {key: str(value) for name in _GROUPS for key, value in groups.get(name, {}).items()}
 
@@ -137,7 +138,7 @@ def _text_facts(text: str) -> dict[str, str]:
     return facts
 
 
-def _stac_facts(values: dict[str, dict[str, object]]) -> dict[str, str]:
+def _stac_facts(values: dict[str, Any]) -> dict[str, str]:
     properties = values["properties"]
     facts = {"datetime": str(properties["datetime"])}
     if (clouds := properties.get("eo:cloud_cover")) is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer, Shaped
@@ -26,6 +26,7 @@ _DIGITS = 6
 _NODE_PX = 8
 
 
+@runtime_checkable
 class Seen(Protocol):
     """The pixels of a grid as seen from a source."""
 

@@ -162,7 +162,8 @@ def _check_shape(path: Path, array: Shaped[np.ndarray, "b h w"], grid: GeoBox) -
 def _telling(path: Path) -> Iterator[None]:
     try:
         yield
-    except (RasterioError, CPLE_BaseError) as error:
+    except (RasterioError, CPLE_BaseError, SystemError) as error:
+        # SystemError is what rasterio makes of a failure for which GDAL leaves no words, a full disk for example.
         raise OutputError(
             f"{path}, which cannot be written: {error.__cause__ or error}",
             "free space on that disk, and parts that are whole",
