@@ -75,10 +75,11 @@ def test_the_map_is_a_valid_cog_with_colours_and_names(place: Path) -> None:
 def test_run_again_nothing_changes(place: Path) -> None:
     make_catalog(place / "c.parquet", make_scene(place, "s", grid_at(100, 130)))
     mapped(place)
-    before = file_sha256(place / "out" / "map.tif")
+    before, told = file_sha256(place / "out" / "map.tif"), (place / "out" / "summary.json").read_bytes()
     again = mapped(place)
     assert [record.done for record in again] == [6, 1]
     assert file_sha256(place / "out" / "map.tif") == before
+    assert (place / "out" / "summary.json").read_bytes() == told
 
 
 def test_scenes_beside_each_other_and_over_each_other(place: Path) -> None:

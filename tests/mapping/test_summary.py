@@ -22,7 +22,7 @@ TOTAL = {
 
 def test_figures() -> None:
     plan = make_plan(card(), [scene("s", grid_at(200, 100))], Wish(core_px=64))
-    found = summarise(plan, card(), TOTAL, 2, (1000.0, 1010.0))
+    found = summarise(plan, card(), TOTAL, before={}, num_workers=2, period=(1000.0, 1010.0))
     assert found["seen_per_written"] == 1.5
     assert found["mpx_per_s"] == 0.002
     assert found["km2_per_s"] == 0.2
@@ -33,9 +33,16 @@ def test_figures() -> None:
     assert (found["workers"], found["tiles_planned"]) == (2, 8)
 
 
+def test_a_job_that_went_on_is_judged_by_its_last_run() -> None:
+    plan = make_plan(card(), [scene("s", grid_at(200, 100))], Wish(core_px=64))
+    found = summarise(plan, card(), TOTAL, before={"written_px": 15_000}, num_workers=1, period=(0.0, 10.0))
+    assert (found["written_px"], found["mpx_per_s"]) == (20_000, 0.0005)
+
+
 def test_what_bf16_changed() -> None:
     plan = make_plan(card(), [scene("s", grid_at(20, 10))], Wish(core_px=64))
-    found = summarise(plan, card(), {**TOTAL, "compared_px": 1000, "changed_px": 3}, 1, (0.0, 1.0))
+    total = {**TOTAL, "compared_px": 1000, "changed_px": 3}
+    found = summarise(plan, card(), total, before={}, num_workers=1, period=(0.0, 1.0))
     assert found["bf16"] == {"compared_px": 1000, "changed_px": 3, "changed_share": 0.003}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class _Run:
     executor: Executor
     ledger: Ledger
     began: float
+    before: Summary = field(default_factory=dict)
+    has_run: bool = False
 
     def records(self) -> Iterator[Progress]:
         tasks = self._tasks()
@@ -81,7 +83,9 @@ class _Run:
         unit = "layers" if phase == "assemble" else "tiles"
         began, first, last = time.time(), None, Progress(phase, 0, 0, unit)
         for last in fulfil(function, tasks, self.executor, self.ledger, phase=phase, unit=unit, intact=intact):
-            first = first or last
+            if first is None:
+                first, self.before = last, add(self.before, last.summary)
+            self.has_run |= last.done > first.done
             yield replace(last, summary=shown(first.summary, last.summary, time.time() - began))
         return last
 
@@ -159,18 +163,23 @@ class _Run:
             is_blended=prepared.plan.is_tapered,
         )
         write_text(self.out / "map.json", item)
-        found = summarise(prepared.plan, prepared.card, total, self.executor.num_workers, (self.began, time.time()))
-        found |= {"precision": prepared.precision, "device": prepared.device, "scenes": len(prepared.scenes)}
-        write_summary(self.out / "summary.json", {**found, "tiles_missing": missing})
+        path = self.out / "summary.json"
+        # A finished job that is run again has done nothing to tell of.
+        if self.has_run or not path.is_file():
+            found = summarise(
+                prepared.plan,
+                prepared.card,
+                total,
+                before=self.before,
+                num_workers=self.executor.num_workers,
+                period=(self.began, time.time()),
+            )
+            found |= {"precision": prepared.precision, "device": prepared.device, "scenes": len(prepared.scenes)}
+            write_text(path, json.dumps({**found, "tiles_missing": missing}, indent=1, ensure_ascii=False) + "\n")
         shutil.rmtree(self.out / SPREAD, ignore_errors=True)
 
 
 _MEND = "mend the cause and run the same command again"
-
-
-def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
-    """Write how a job went as indented JSON."""
-    write_text(path, json.dumps(dict(summary), indent=1, ensure_ascii=False) + "\n")
 
 
 def compared_tiles(num_tiles: int) -> frozenset[int]:

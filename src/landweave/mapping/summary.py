@@ -24,20 +24,25 @@ def shown(before: Summary, now: Summary, seconds: float) -> dict[str, float | in
     return {"Mpx/s": round(pace, 3), "valid": f"{_number(now, 'valid_px') / written:.0%}"}
 
 
-def summarise(plan: Plan, card: Card, total: Summary, num_workers: int, period: tuple[float, float]) -> dict[str, Any]:
+def summarise(
+    plan: Plan, card: Card, total: Summary, *, before: Summary, num_workers: int, period: tuple[float, float]
+) -> dict[str, Any]:
     """What stands in summary.json.
 
     Args:
         plan: What was mapped.
         card: With what.
         total: The summaries of all tasks, added up; those of earlier runs of the job included.
+        before: Of those, what earlier runs had done.
         num_workers: Processes of this run.
         period: When this run began and ended, in seconds since 1970.
     """
     phases = {name: round(_number(total, f"{name}_s"), 3) for name in _PHASES if f"{name}_s" in total}
-    # Times of tasks, so that a job that was stopped and went on is judged by its work, not by the pause.
     worked = max(sum(seconds for name, seconds in phases.items() if name != "wait"), 1e-9)
-    seconds, written = period[1] - period[0], _number(total, "written_px")
+    written = _number(total, "written_px")
+    seconds = max(period[1] - period[0], 1e-9)
+    # What this run wrote, so that a job that was stopped and went on is not flattered.
+    pace = (written - _number(before, "written_px")) / seconds / 1e6
     return {
         "format": FORMAT,
         "kind": "map",
@@ -56,8 +61,8 @@ def summarise(plan: Plan, card: Card, total: Summary, num_workers: int, period: 
         "written_px": int(written),
         "valid_px": int(_number(total, "valid_px")),
         "seen_per_written": round(_number(total, "seen_px") / max(written, 1), 4),
-        "mpx_per_s": round(written / seconds / 1e6, 4),
-        "km2_per_s": round(written * card.pixel_size_m**2 / seconds / 1e6, 4),
+        "mpx_per_s": round(pace, 4),
+        "km2_per_s": round(pace * card.pixel_size_m**2, 4),
         "phases_s": phases,
         "compute_share": round(_number(total, "compute_s") / worked, 4),
         "bf16": _bf16(total),
