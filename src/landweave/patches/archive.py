@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import mmap
 import resource
@@ -22,7 +23,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 from numpy.typing import NDArray
 
-from landweave.atomic import aside, write_text
+from landweave.atomic import write_bytes, write_text
 from landweave.errors import ArchiveError, SplitError
 from landweave.patches import index, split, stats
 from landweave.patches.layout import Layout
@@ -75,9 +76,9 @@ def write_shard(folder: Path, name: str, layout: Layout, arrays: Arrays, rows: S
     """
     _check_arrays(layout, arrays, len(rows))
     path = folder / SHARDS / f"{name}.h5"
-    with aside(path) as temporary:
-        starts = _write_hdf5(temporary, layout, arrays)
-    shard = Shard(name, len(rows), path.stat().st_size, file_sha256(path), starts)
+    content, starts = _hdf5(layout, arrays)
+    write_bytes(path, content)
+    shard = Shard(name, len(rows), len(content), hashlib.sha256(content).hexdigest(), starts)
     train = np.array([row.split == "train" for row in rows], bool)
     sums = stats.add(
         stats.band_sums(view, arrays[view.key][train], arrays["valid"][train]) for view in layout.views if train.any()
@@ -165,6 +166,8 @@ class Archive:
         self._first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self._shapes = self.layout.shapes()
         self._splits = np.asarray(index.read_column(folder / INDEX, "split"))
+        if len(self._splits) != len(self):
+            raise ValueError(f"{INDEX} of {len(self._splits)} rows for {len(self)} patches")
         self._maps: dict[int, dict[str, NDArray[Any]]] = {}
         _allow_files(len(self.shards))
 
@@ -323,16 +326,21 @@ def _check_arrays(layout: Layout, arrays: Arrays, num_rows: int) -> None:
         )
 
 
-def _write_hdf5(path: Path, layout: Layout, arrays: Arrays) -> dict[str, int]:
-    starts = {}
+def _hdf5(layout: Layout, arrays: Arrays) -> tuple[bytes, dict[str, int]]:
+    """The bytes of a shard, and where in them each array begins.
+
+    It is made in memory, because the HDF5 library does not survive a disk that is full.
+    """
+    starts, options = {}, {"driver": "core", "backing_store": False, "libver": "v110"}
     # Page-aligned, so that every array can be mapped and read as its own type.
-    with h5py.File(path, "w", libver="v110", alignment_threshold=1, alignment_interval=_PAGE) as file:
+    with h5py.File("shard", "w", alignment_threshold=1, alignment_interval=_PAGE, **options) as file:
         file.attrs["format"] = FORMAT
         file.attrs["layout"] = json.dumps(layout.to_json(), sort_keys=True)
         for key in layout.shapes():
             data = file.create_dataset(key, data=np.ascontiguousarray(arrays[key]), track_times=False)
             starts[key] = int(data.id.get_offset())
-    return starts
+        file.flush()
+        return file.id.get_file_image(), starts
 
 
 def _map_shard(folder: Path, shard: Shard, layout: Layout) -> dict[str, NDArray[Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
+import numpy as np
 import pyproj
 import shapely
 from numpy.typing import NDArray
@@ -121,7 +122,7 @@ def check_labels(polygons: Iterable[Polygon], legend: Legend, path: Path) -> Non
 def groups(polygons: Sequence[Polygon]) -> list[int]:
     """A group for each polygon: those that touch or overlap share one, since no border could be drawn between them."""
     group = list(range(len(polygons)))
-    shapes = [polygon.shape for polygon in polygons]
+    shapes = np.array([polygon.shape for polygon in polygons], object)
     for one, other in shapely.STRtree(shapes).query(shapes, predicate="intersects").T.tolist():
         low, high = sorted((group[one], group[other]))
         group = [low if entry == high else entry for entry in group]
