@@ -60,6 +60,7 @@ class Linear:
     def _probabilities(self, scores: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
         if self.is_multilabel:
             return np.asarray(np.exp(-np.logaddexp(0, -scores)))
+        # The largest score is taken away first, or exp would overflow.
         odds = np.exp(scores - scores.max(1, keepdims=True))
         return np.asarray(odds / odds.sum(1, keepdims=True))
 
@@ -111,6 +112,7 @@ def fit(
     """
     samples, labels = check_samples(x, y, num_classes)
     mean, std = samples.mean(0, dtype=np.float64), samples.std(0, dtype=np.float64)
+    # A band with one value everywhere says nothing, and must not divide by zero.
     scale = np.where(std > 0, std, 1)
     scaled = (samples - mean) / scale
     weights, bias = np.zeros((num_classes, x.shape[1])), np.full(num_classes, -np.inf)
@@ -124,6 +126,7 @@ def fit(
         for index, column in enumerate(labels.T):
             _, found, start = _regress(scaled, column, strength, max_iterations)
             weights[index], bias[index] = found[0], start[0]
+    # The standardisation becomes part of weights and bias: prediction needs no statistics.
     weights /= scale
     return Linear(weights, bias - weights @ mean, is_multilabel=y.ndim == 2)
 
@@ -135,6 +138,7 @@ def _regress(
     from sklearn.linear_model import LogisticRegression
 
     classes = np.unique(labels)
+    # A label that all patches have, or none, needs no regression and allows none.
     if len(classes) == 1:
         return classes, np.zeros((1, scaled.shape[1])), np.where(classes > 0, np.inf, -np.inf)
     found = LogisticRegression(C=strength, max_iter=max_iterations).fit(scaled, labels)

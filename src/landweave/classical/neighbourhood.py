@@ -27,15 +27,18 @@ def features(
     """
     if window_px < 1 or window_px % 2 == 0:
         raise ConfigError(f"window_px = {window_px}", "an odd number of at least 1", "set window_px to 1, 3, 5, 7 or 9")
+    # NaN in a sum would reach every neighbour.
     clean = np.where(valid, values, np.float32(0))
     if window_px == 1:
         return clean
     count = np.maximum(_sums(valid.astype(np.float64), window_px), 1)
     means, deviations = [], []
+    # In double precision: a variance is the small difference of two large numbers.
     for band in clean.astype(np.float64):
         mean = _sums(band, window_px) / count
         variance = _sums(band * band, window_px) / count - mean * mean
         means.append(np.where(valid, mean, 0))
+        # Rounding can leave a variance of -1e-17.
         deviations.append(np.where(valid, np.sqrt(np.maximum(variance, 0)), 0))
     return np.concatenate([clean, means, deviations], dtype=np.float32, casting="same_kind")
 

@@ -17,6 +17,7 @@ def check_samples(
     Raises:
         SampleError: None has, all have the same, a label is no class, or a value is not finite.
     """
+    # Rows of several labels have no value for "not known".
     used = y != IGNORE if y.ndim == 1 else np.ones(len(y), np.bool_)
     samples, labels = np.ascontiguousarray(x[used], np.float32), y[used]
     if (num := len(np.unique(labels, axis=0))) < 2:

@@ -57,6 +57,7 @@ def fit(
     if name not in _FITS:
         raise ConfigError(f"classical model {name}", nearest(name, _FITS), "name a known model")
     taken = inspect.signature(_FITS[name]).parameters
+    # Some fits have no chance in them, some no threads; a recipe says both anyway.
     shared = {key: value for key, value in (("seed", seed), ("num_threads", num_threads)) if key in taken}
     own = [key for key, entry in taken.items() if entry.kind is entry.KEYWORD_ONLY and key not in shared]
     if foreign := [key for key in arguments if key not in own]:
@@ -96,6 +97,7 @@ def predict_map(
     """
     x = features(values, valid, window_px)
     found = model.predict_probabilities(np.ascontiguousarray(x[:, valid].T), num_threads)
+    # Only valid pixels are predicted: others hold zeros, for which any class would be made up.
     out = np.zeros((model.num_classes, *valid.shape), np.float32)
     out[:, valid] = found.T
     return out

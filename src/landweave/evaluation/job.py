@@ -73,8 +73,10 @@ def run(job: EvaluateJob, out: Path) -> Iterator[Progress]:
 
 
 def _judge(job: EvaluateJob) -> Generator[Progress, None, Evaluation]:
+    # Opened first: most mistakes are in paths, and this is where they show.
     archive = open_archive(job.archive) if job.archive else None
     of_map, of_truth = legends_of(job)
+    # The model's validator has made sure that one way fits.
     if job.card is not None and archive is not None:
         name = job.name or load_parts(job.card)[0].network
         return (yield from patches.judge(job.card, archive, job.part, name))

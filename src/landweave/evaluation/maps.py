@@ -83,6 +83,7 @@ def compare_masks(map_path: Path, map_legend: Legend | None, archive: Archive, s
 
     def read(place: Place) -> tuple[Labels, Labels]:
         assert place.inside is not None
+        # A patch at the map's edge is compared where the map is.
         mask = archive.batch([place.patch])["mask"][0]
         return layer.indices(place.window.on(layer.grid)), mask[place.inside.slices]
 
@@ -105,6 +106,7 @@ def _judge_part(
     blocks, counts = yield from _sum(places, read, layer.grid, len(legend))
     estimates, why = None, why_not_random(archive.manifest) or why_no_census(places)
     if not why:
+        # The blocks were drawn from all the land that the map shows.
         total = yield from _mapped_area(layer)
         try:
             estimates = area.blocks(blocks, total)
@@ -112,6 +114,7 @@ def _judge_part(
             why = f"there are {error.given}, and it takes {error.expected}"
     num = int((blocks.sum((1, 2)) > 0).sum())
     note = f"{blocks.sum():,} pixels in {num} blocks of the part {split}, which no training patch touches."
+    # Allowed, since it shows overfitting beside the test part; but never without a word.
     if split == "train":
         note = f"{blocks.sum():,} pixels in {num} blocks of the part train, on which it was trained: too good."
     if estimates is not None:
@@ -132,7 +135,9 @@ def _sum(
         if inside is not None:
             truth = np.where(inside, truth, IGNORE).astype(np.uint8)
         one = Confusion.from_labels(predicted, truth, num_classes)
+        # By block and not in one sum: the differences between blocks are what makes the interval.
         found[place.block] = found.get(place.block, Confusion.zero(num_classes)) + one
+        # Counted, not judged: what is under clouds is neither right nor wrong, but must not vanish.
         unmapped += int(((truth != IGNORE) & (predicted == IGNORE)).sum())
     blocks = np.stack([one.counts for one in found.values()])
     counts = {"pixels": int(blocks.sum()), "pixels_not_mapped": unmapped, "blocks": len(found)}
@@ -159,6 +164,7 @@ def count_classes(layer: Layer) -> Generator[Progress, None, Int64[np.ndarray, "
     """Pixels of each class in a map, as the generator's value."""
     places = whole(layer.grid)
     legend = layer.walk.new if layer.walk else layer.legend
+    # 256 bins hold IGNORE too, which is cut off at the end.
     counts: Int64[np.ndarray, " k"] = np.zeros(256, np.int64)
     for done, place in enumerate(places):
         yield Progress("count", done, len(places), "windows")

@@ -17,6 +17,7 @@ from landweave.patches.archive import Archive
 from landweave.patches.sample import Split
 from landweave.tiling import Tiling, Window
 
+# Large enough that opening and locking do not count, small enough for any memory.
 _EDGE_PX = 1024
 _POLYGONS = "polygons are drawn where somebody wanted them, not by chance"
 
@@ -43,6 +44,7 @@ class Place:
         """Which pixels of the window count: those whose centre lies in `shape`; None where all do."""
         if self.shape is None:
             return None
+        # A pixel belongs to a polygon if its centre does, as where labels were cut.
         rows, cols = (np.arange(size) + 0.5 for size in self.window.shape)
         a = self.window.on(grid).affine
         x, y = a.a * cols[None] + a.b * rows[:, None] + a.c, a.d * cols[None] + a.e * rows[:, None] + a.f
@@ -88,6 +90,7 @@ def _places(rows: Any, indices: Int64[np.ndarray, " n"], grid: GeoBox) -> Iterat
         window = pixels_within(box, grid)
         inner = window.clip(extent)
         if inner.num_pixels:
+            # Where the whole patch is labelled there is nothing to mask.
             whole_patch = shapely.box(*box).equals_exact(shape, tolerance=1e-3, normalize=True)
             yield Place(block, inner, None if whole_patch else shape, patch, inner.inside(window))
 
@@ -96,6 +99,7 @@ def pixels_within(box: Sequence[float], grid: GeoBox) -> Window:
     """The pixels whose centres lie in (left, bottom, right, top); they may reach outside the grid."""
     left, bottom, right, top = box
     corners = [~grid.affine * corner for corner in ((left, top), (right, bottom))]
+    # Rounded to a thousandth of a pixel: bounds come back from files with other last digits.
     cols, rows = (sorted(math.ceil(round(corner[axis], 3) - 0.5) for corner in corners) for axis in (0, 1))
     return Window(rows[0], cols[0], rows[1] - rows[0], cols[1] - cols[0])
 
@@ -105,6 +109,7 @@ def why_not_random(manifest: Mapping[str, Any]) -> str:
     configuration = manifest["configuration"]
     if "fractions" not in configuration:
         return "the parts are as the data set was published, not drawn at random"
+    # Whoever draws areas knows the land, and takes the nice parts for one side or the other.
     if configuration.get("areas"):
         return "the areas of the parts were chosen, not drawn at random"
     return ""

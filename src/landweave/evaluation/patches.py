@@ -29,6 +29,7 @@ from landweave.patches.archive import Archive
 from landweave.patches.layout import check_same_bands
 from landweave.patches.sample import Split
 
+# Few enough that a U-Net's features of them fit into memory beside everything else.
 _AT_ONCE = 16
 _THRESHOLD = 0.5
 Values = Float32[np.ndarray, "n c h w"]
@@ -64,6 +65,7 @@ def check_fit(card: Card, archive: Archive) -> None:
         ArchiveError: There are no labels for the card's task.
     """
     layout = archive.layout
+    # Texts are compared, so that whatever differs stands in the message.
     theirs = f"{layout.sensor} in {layout.unit} with pixels of {layout.pixel_size_m:g} m"
     own = f"{card.sensor} in {card.unit} with pixels of {card.pixel_size_m:g} m"
     if theirs != own:
@@ -102,6 +104,7 @@ def _batches(card: Card, archive: Archive, indices: Int64[np.ndarray, " n"]) -> 
         some = indices[start : start + _AT_ONCE]
         arrays = archive.batch(some)
         views = {view.pixel_size_m: torch.from_numpy(view.to_physical(arrays[view.key])) for view in layout.views}
+        # Copied: the archive's arrays are views of a file that cannot be written.
         valid = torch.from_numpy(np.array(arrays["valid"], np.bool_))
         yield _Batch(some, to_finest(views)[:, order], valid, arrays[target])
 
@@ -111,6 +114,7 @@ def _predictor(folder: Path, card: Card) -> Predict:
     if card.is_classical:
         model = store.from_arrays(card.network, load_parts(folder)[1])
         return lambda values, valid: _classical(model, card, values.numpy(), valid.numpy())
+    # In fp32 without fused norms: a judgement is of the card as it was trained.
     network, normalise = load_card(folder)[1], Normalise(card.mean, card.std)
 
     def predict(values: torch.Tensor, valid: torch.Tensor) -> Float32[np.ndarray, "n k ..."]:
@@ -142,6 +146,7 @@ def _judge_pixels(
     for batch in _batches(card, archive, indices):
         yield Progress("judge", done, len(indices), "patches")
         told = predict(batch.values, batch.valid)
+        # What is under clouds cannot be seen, whatever its label.
         truth = np.where(batch.valid.numpy(), batch.target, IGNORE).astype(np.uint8)
         best = told.argmax(1).astype(np.uint8)
         for block, one, known in zip(names[batch.indices], best, truth, strict=True):
@@ -175,14 +180,16 @@ def _judge_labels(
     folder: Path, card: Card, archive: Archive, split: Split, name: str
 ) -> Generator[Progress, None, Evaluation]:
     predict, indices = _predictor(folder, card), archive.part(split)
-    found, done = Multilabel.zero(len(card.legend), _THRESHOLD), 0
+    told, truths, done = [], [], 0
     for batch in _batches(card, archive, indices):
         yield Progress("judge", done, len(indices), "patches")
-        found += Multilabel(predict(batch.values, batch.valid), batch.target, _THRESHOLD)
+        told.append(predict(batch.values, batch.valid))
+        truths.append(batch.target)
         done += len(batch.indices)
     yield Progress("judge", done, len(indices), "patches")
+    found = Multilabel(np.concatenate(told), np.concatenate(truths), _THRESHOLD)
     note = f"{done} patches of the part {split}."
-    why, counts = "patches are judged as they were published or cut, not as a probability sample of a region", {"patches": done}
+    why, counts = "patches were cut or published as they are, not drawn from a region", {"patches": done}
     if card.task == "multilabel":
         return Evaluation(name, card.task, card.legend, note, multilabel=found, why_no_interval=why, counts=counts)
     truth = _only_label(found.truth)
@@ -202,6 +209,7 @@ def _only_label(classes: UInt8[np.ndarray, "n k"]) -> UInt8[np.ndarray, " n"]:
 
 
 def _why_polygons(archive: Archive, indices: Int64[np.ndarray, " n"]) -> str:
+    # Blocks made of polygons carry it in their name.
     blocks = archive.table()["block"].iloc[indices]
     drawn_by_hand = blocks.str.startswith("polygon").any()
     return "polygons are drawn where somebody wanted them, not by chance" if drawn_by_hand else ""

@@ -105,6 +105,7 @@ def check_place(folder: Path) -> None:
     """
     held = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
     # The tables alone are what a judgement that was killed leaves.
+    # The lock of this very run is there already.
     found = [name for name in held if not name.startswith(".") and name not in (_MATRIX, _CLASSES)]
     if found and NAME not in found:
         raise OutputError(
@@ -165,7 +166,9 @@ def _figure(value: float, estimate: Estimate | None) -> dict[str, float | None]:
     """A share; the estimate's where there is one, with its interval within 0-1."""
     if estimate is None:
         return {"value": _plain(value), "low": None, "high": None}
+    # The sample's estimate, not the counts' share: strata were drawn from with different chances.
     low, high = estimate.value - estimate.half_width, estimate.value + estimate.half_width
+    # Symmetric intervals of shares near 0 or 1 reach beyond what a share can be.
     ends = {"low": _plain(max(low, 0.0)), "high": _plain(min(high, 1.0))}
     return {"value": _plain(estimate.value), **ends, "standard_error": _plain(estimate.standard_error)}
 
@@ -199,6 +202,7 @@ def _of_confusion(confusion: Confusion, legend: Legend, estimates: Estimates | N
 
 
 def _of_estimates(estimates: Estimates, unit: str) -> dict[str, Any]:
+    # Shares are within 0 and 1 as accuracies are; areas are left as they come.
     shares = [_figure(share.value, share) for share in estimates.shares]
     areas = None
     if estimates.areas is not None:
@@ -236,6 +240,7 @@ def _three(scores: Scores) -> dict[str, float | None]:
 
 
 def _of_calibration(calibration: Calibration) -> dict[str, Any]:
+    # Empty bins have no mean, and become null below.
     num = np.maximum(calibration.num, 1)
     return {
         "expected_error": _plain(calibration.expected_error),

@@ -46,6 +46,7 @@ class Layer:
             SceneError: The file cannot be read.
         """
         ids, _ = read_map(self.path, grid, outside=self.legend.nodata)
+        # Files of others declare 99 or 254 where the legend has no data at 0 or 255.
         if self.nodata is not None and self.nodata not in self.legend.ids:
             ids = np.where(ids == self.nodata, np.uint8(self.legend.nodata), ids)
         found = self.legend.to_indices(ids)
@@ -95,11 +96,13 @@ def pair(
         SceneError: A file cannot be read.
     """
     of_map = map_legend or legend_of(map_path)
+    # A truth that tells no legend is taken to have the map's; a foreign id is refused later.
     of_truth = truth_legend or read_legend(truth_path) or of_map
     check_grids(map_path, truth_path, reproject)
     layers = Layer(map_path, of_map, read_nodata(map_path)), Layer(truth_path, of_truth, read_nodata(truth_path))
     if same_classes(of_map, of_truth):
         return Pair(*layers, of_map)
+    # The truth is usually the finer one; a crosswalk only leads from fine to coarse.
     for old, new in ((of_truth, of_map), (of_map, of_truth)):
         if walk := find_crosswalk(old, new):
             seen = [replace(layer, walk=walk if layer.legend is old else None) for layer in layers]
@@ -143,6 +146,7 @@ def check_grids(map_path: Path, truth_path: Path, reproject: bool) -> None:
     """
     grid, other = grid_of(str(map_path)), grid_of(str(truth_path))
     is_same = same_crs(grid, other) and (grid.crs is None) == (other.crs is None)
+    # Another extent is no hindrance: what one of them lacks is not compared.
     window = aligned_window(grid, other) if is_same else None
     if window is None:
         if reproject and grid.crs is not None and other.crs is not None:

@@ -104,6 +104,7 @@ def allocate(num_pixels: Int64[np.ndarray, " k"], num: int, least: int) -> Int64
         )
     while (left := min(num, int(num_pixels.sum())) - int(given.sum())) > 0:
         room = num_pixels - given
+        # What a small class cannot take is shared out among the others in the next round.
         share = np.where(room > 0, num_pixels, 0) / np.where(room > 0, num_pixels, 0).sum() * left
         more = np.minimum(np.floor(share).astype(np.int64), room)
         if not more.any():
@@ -143,8 +144,10 @@ def draw(
         pixels = yield from count_classes(layer)
         drawn = allocate(pixels, num, least)
         rng = np.random.default_rng(seed)
+        # Places as ranks within a class: they are drawn before anybody knows where they lie.
         ranks = [np.sort(rng.choice(total, size, replace=False)) for total, size in zip(pixels, drawn, strict=True)]
         places = yield from _find(layer, ranks)
+        # Whoever stops half way has a smaller random sample, not the northern half.
         order = rng.permutation(len(places))
         units = tuple(Unit(i + 1, *places[place]) for i, place in enumerate(order.tolist()))
         counts = zip(legend.classes, pixels.tolist(), drawn.tolist(), strict=True)
@@ -162,6 +165,7 @@ def _find(layer: Layer, ranks: Sequence[NDArray[np.int64]]) -> Generator[Progres
         labels = layer.indices(place.window.on(layer.grid))
         for index, wanted in enumerate(ranks):
             here = np.flatnonzero(labels == index)
+            # Ranks and pixels both ascend, so that each window finds its own ranks at once.
             taken = wanted[np.searchsorted(wanted, seen[index]) : np.searchsorted(wanted, seen[index] + here.size)]
             rows, cols = np.unravel_index(here[taken - seen[index]], labels.shape)
             pairs = zip(rows.tolist(), cols.tolist(), strict=True)
@@ -193,6 +197,7 @@ def _write(out: Path, design: Design, layer: Layer) -> None:
 
 def _geojson(units: Sequence[Unit], layer: Layer, references: Iterable[str | None]) -> str:
     """Units as points in longitude and latitude, without the map's class: who judges must not see it."""
+    # GeoJSON knows longitude and latitude only; row and col stay exact.
     points = _points(units, layer)
     features = [
         {
@@ -262,9 +267,11 @@ def estimate(folder: Path, map_path: Path, name: str, map_legend: Legend | None 
     """
     design = read_design(folder)
     legend = map_legend or legend_of(map_path)
+    # A map made anew has other strata, even if it looks the same.
     if file_sha256(map_path) != design.map_sha256:
         raise _no_sample(f"{map_path}, which is not the map that the units were drawn on", "that very map")
     references = _judged(folder, design, legend)
+    # The class as drawn, not as the map may say now.
     mapped = np.array([legend.ids.index(unit.mapped) for unit in design.units], np.uint8)
     confusion = Confusion.from_labels(mapped, references, len(legend))
     pixels = np.array([stratum.num_pixels for stratum in design.strata], np.float64)
@@ -297,6 +304,7 @@ def _judged(folder: Path, design: Design, legend: Legend) -> np.ndarray[tuple[in
         )
     if moved := [number for number, row, col, _ in found if (row, col) != (drawn[number].row, drawn[number].col)][:5]:
         raise _no_sample(f"units {moved} at another place than drawn", "units where they were drawn")
+    # Editors sort and renumber rows; units are known by their number alone.
     told = {number: reference for number, _, _, reference in found}
     if empty := [number for number in sorted(told) if told[number] in (None, "")]:
         raise SampleError(
@@ -326,6 +334,7 @@ def _class(legend: Legend, told: Any, number: int) -> int:
     text = str(told).strip()
     if text in legend.names:
         return legend.names.index(text)
+    # Editors turn numbers into texts and back.
     if text.isdigit() and int(text) in legend.ids:
         return legend.ids.index(int(text))
     raise LegendError(

@@ -84,6 +84,7 @@ def by_map_class(matrix: Int64[np.ndarray, "k k"], sizes: Float64[np.ndarray, " 
     """
     counts = np.zeros((len(matrix), *matrix.shape), np.int64)
     classes = np.arange(len(matrix))
+    # A place of stratum i was mapped as i, and as nothing else.
     counts[classes, classes] = matrix
     return stratified(counts, sizes, [f"map class {index}" for index in classes])
 
@@ -101,6 +102,7 @@ def stratified(counts: Int64[np.ndarray, "h k k"], sizes: Float64[np.ndarray, " 
     """
     drawn = counts.sum((1, 2))
     _check_strata(drawn, sizes, names)
+    # Classes that the map does not have are no strata.
     used = sizes > 0
     total = float(sizes.sum())
     sample = _Strata(counts[used], drawn[used].astype(np.float64), sizes[used] / total)
@@ -121,6 +123,7 @@ def blocks(counts: Int64[np.ndarray, "b k k"], total: float | None = None) -> Es
     Raises:
         SampleError: There are fewer than two blocks with known pixels.
     """
+    # A block where nothing is known was drawn, but says nothing.
     known = counts[counts.sum((1, 2)) > 0]
     if len(known) < _MIN_BLOCKS:
         raise SampleError(
@@ -143,6 +146,7 @@ class _Strata:
         """Share of the area of `part` in the area of `whole`, which contains it (Stehman 2014, equations 23-28)."""
         of_part, of_whole = part / self.drawn, whole / self.drawn
         area = float(self.weights @ of_whole)
+        # No place of the sample lies in the whole: nothing is known, not even zero.
         if not area:
             return _UNKNOWN
         value = float(self.weights @ of_part) / area

@@ -36,6 +36,7 @@ class Calibration:
         cls, confidence: Float32[np.ndarray, " n"], correct: Bool[np.ndarray, " n"], num_bins: int = NUM_BINS
     ) -> Calibration:
         """Count predictions that were made with these confidences, and were right or not."""
+        # Single precision, as the confidences are: a value on an edge must fall the same way everywhere.
         edges = np.linspace(0, 1, num_bins + 1, dtype=np.float32)
         index = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, num_bins - 1)
         return cls(
@@ -52,6 +53,7 @@ class Calibration:
         num_bins: int = NUM_BINS,
     ) -> Calibration:
         """Count probabilities of exclusive classes against class indices; IGNORE is left out."""
+        # The confidence where nobody knows the truth cannot be judged.
         used = truth != IGNORE
         known, labels = probabilities[used], truth[used]
         return cls.from_confidences(known.max(1, initial=0), known.argmax(1) == labels, num_bins)

@@ -40,6 +40,7 @@ class Confusion:
         used = (predicted != IGNORE) & (truth != IGNORE)
         if valid is not None:
             used &= valid
+        # One number for each pair of classes, so that one pass counts all of them.
         pairs = predicted[used].astype(np.int64) * num_classes + truth[used]
         counts = np.bincount(pairs, minlength=num_classes**2)
         return cls(counts.astype(np.int64).reshape(num_classes, num_classes))
@@ -86,8 +87,9 @@ class Confusion:
     @property
     def kappa(self) -> float:
         """Cohen's kappa: agreement beyond what the two sets of class shares would give by chance."""
-        total = self.counts.sum()
-        chance = _ratio(self.counts.sum(0) @ self.counts.sum(1) / max(total, 1), total)
+        # Shares before they are multiplied: counts of a region square beyond 64 bits.
+        mapped, truth = (_ratio(self.counts.sum(axis), self.counts.sum()) for axis in (1, 0))
+        chance = float(mapped @ truth)
         return float(_ratio(self.overall - chance, 1 - chance))
 
     @property
@@ -109,6 +111,7 @@ def mean_of_known(values: Float64[np.ndarray, " k"]) -> float:
 
 def _ratio(above: ArrayLike, below: ArrayLike) -> NDArray[np.float64]:
     top, bottom = np.broadcast_arrays(np.asarray(above, np.float64), np.asarray(below, np.float64))
+    # NaN rather than 0 or 1: a class that is nowhere was neither mapped well nor badly.
     out: NDArray[np.float64] = np.full(top.shape, np.nan)
     np.divide(top, bottom, out=out, where=bottom != 0)
     return out

@@ -93,6 +93,7 @@ class Multilabel:
 
     def _counts(self, axis: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """True positives, predicted and true along an axis."""
+        # At the threshold counts as predicted: 0.5 says yes.
         predicted, truth = self.probabilities >= self.threshold, self.truth > 0
         hits = (predicted & truth).sum(axis, dtype=np.int64)
         return hits, predicted.sum(axis, dtype=np.int64), truth.sum(axis, dtype=np.int64)
@@ -109,9 +110,11 @@ def _scores(
 
 
 def _average_precision(scores: Float32[np.ndarray, " n"], truth: UInt8[np.ndarray, " n"]) -> float:
+    # scikit-learn warns and says 0 here; a class that nobody looked for has no precision.
     total = int(truth.sum())
     if not total:
         return float("nan")
+    # Stable, so that equal probabilities give equal results on every machine.
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(truth[order], dtype=np.int64)
     # Patches of one probability are found together, in no order.

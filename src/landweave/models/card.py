@@ -27,6 +27,7 @@ from landweave.provenance import fingerprint, versions
 from landweave.sensors import Unit
 
 FORMAT = 1
+# Known here by name only: classical/ stands on the same floor and may not be imported.
 CLASSICAL = ("forest", "linear")
 """Names of models whose arrays classical/store.py understands; all others are networks of models/table.py."""
 _TEXT, _WEIGHTS = "card.json", "weights.safetensors"
@@ -69,6 +70,7 @@ class Card:
     weights_sha256: str = ""
 
     def __post_init__(self) -> None:
+        # Here, so that a card that contradicts itself is never written either.
         _check(self)
 
     @property
@@ -163,6 +165,7 @@ def save_card(folder: Path, card: Card, model: nn.Module | Mapping[str, np.ndarr
     Returns:
         The card with its `weights_sha256`. Equal cards and weights give equal bytes.
     """
+    # In memory first: the checksum must stand in the text before the folder gets its name.
     weights = safetensors.numpy.save(_arrays(model))
     card = replace(card, weights_sha256=hashlib.sha256(weights).hexdigest())
     content = {"format": FORMAT, **_values(card), "identity": card.identity, "versions": versions()}
@@ -193,6 +196,7 @@ def load_parts(folder: Path) -> tuple[Card, dict[str, np.ndarray]]:
     Raises:
         CardError: The card is missing, damaged, or of another program or version.
     """
+    # The text first: it is small, and says which weights to expect.
     card = _read_text(folder)
     weights = _read_bytes(folder, _WEIGHTS)
     if (found := hashlib.sha256(weights).hexdigest()) != card.weights_sha256:
@@ -220,6 +224,7 @@ def _network(folder: Path, card: Card, arrays: Mapping[str, np.ndarray]) -> nn.M
         with torch.device("meta"):
             network = build(card.network, len(card.bands), len(card.legend), **card.arguments)
         state: dict[str, Tensor] = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        # Strictly: a missing or foreign name is a damaged card, never a default.
         network.load_state_dict(state, assign=True)
     except LandweaveError as error:
         raise CardError(
@@ -254,6 +259,7 @@ def _values(card: Card) -> dict[str, Any]:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    # There and back: numpy's numbers become Python's, tuples become lists, keys become texts.
     plain: dict[str, Any] = json.loads(json.dumps(dict(values), default=lambda value: value.item()))
     return plain
 
@@ -297,6 +303,7 @@ def _first(error: ValidationError) -> str:
 
 
 def _card(table: CardTable, folder: Path) -> Card:
+    # Checked again as values: a text can have all its keys and still contradict itself.
     inner = table.model_dump(exclude={"format", "legend", "sight", "identity", "versions"})
     try:
         classes = tuple(LandClass(**entry.model_dump()) for entry in table.legend.classes)

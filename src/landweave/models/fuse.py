@@ -19,6 +19,7 @@ def fuse(network: nn.Module) -> nn.Module:
     for module in fused.modules():
         children = list(module.named_children())
         for (name, before), (norm_name, after) in itertools.pairwise(children):
+            # The names stay, so that the module's own forward runs as before.
             if isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
                 setattr(module, name, fuse_conv_bn_eval(before, after))
                 setattr(module, norm_name, nn.Identity())

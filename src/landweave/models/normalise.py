@@ -22,6 +22,7 @@ class Normalise(nn.Module):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
+        # Buffers, not weights: they come from the card and are not learnt.
         self.register_buffer("mean", torch.tensor(list(mean), dtype=torch.float32)[:, None, None])
         self.register_buffer("std", torch.tensor(list(std), dtype=torch.float32)[:, None, None])
 
@@ -30,4 +31,5 @@ class Normalise(nn.Module):
     ) -> Float[Tensor, "b c h w"]:
         """(value - mean) / std per band; exactly 0, the mean, where `valid` is False, whatever the value is there."""
         scaled = (values - self.mean) / self.std
+        # Chosen, not multiplied: NaN times 0 would stay NaN.
         return scaled if valid is None else torch.where(valid[:, None], scaled, scaled.new_zeros(()))

@@ -38,6 +38,7 @@ class Bottleneck(nn.Module):
         after = width * self.expansion
         self.conv1 = nn.Conv2d(before, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
+        # Not at the first 1x1 convolution, which would throw three of four pixels away unseen.
         self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, after, 1, bias=False)
@@ -77,6 +78,7 @@ class ResNet(nn.Module):
         self.layer2 = _stage(block, 64 * grow, 128, counts[1], stride=2)
         self.layer3 = _stage(block, 128 * grow, 256, counts[2], stride=2)
         self.layer4 = _stage(block, 256 * grow, 512, counts[3], stride=2)
+        # Any size of patch comes down to one pixel, which is why there is no finite sight.
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(512 * grow, num_classes)
         self._start()
@@ -91,6 +93,7 @@ class ResNet(nn.Module):
     def _start(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
+                # As torchvision starts them; torch's own default lets signals fade over fifty layers.
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
@@ -110,6 +113,7 @@ def _stage(block: type[BasicBlock | Bottleneck], before: int, width: int, count:
 
 
 def _way_around(before: int, after: int, stride: int) -> nn.Sequential | None:
+    # Nothing to adapt: the values themselves are the way around.
     if before == after and stride == 1:
         return None
     return nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))

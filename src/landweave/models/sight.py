@@ -12,9 +12,13 @@ from torch import Tensor, nn
 
 from landweave.errors import CardError
 
+# Thin strips are quick; networks that halve the grid more often, or by other numbers, need more rows.
 _HEIGHTS_PX = (16, 32, 64, 48, 36, 60)
+# Half a strip is eight heights at first, and doubled while a network sees all of it.
 _FIRST_HALF, _LAST_HALF_PX = 8, 512
+# Most networks halve: 64 is tried first and divided; odd strides come last.
 _PERIODS_PX = (64, 48, 36, 40, 56, 50, 49, *range(1, 64, 2))
+# Shifted networks differ by 1e-13 or so, others by about their output.
 _SHARE_OF_ROUNDING = 1e-9
 
 
@@ -73,6 +77,7 @@ def _fresh_copy(network: nn.Module) -> nn.Module:
         for parameter in probe.parameters():
             values = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
             flat = parameter.ndim < 2
+            # Scaled so that signals keep their size through many layers, and normalisations stay near 1.
             parameter.copy_(1 + 0.1 * values if flat else values * math.sqrt(2 / max(parameter[0].numel(), 1)))
     return probe
 
@@ -88,6 +93,7 @@ def _fitting_height(probe: nn.Module, num_bands: int) -> int | None:
             _ratio(scores, (height, height))
             return height
         except (RuntimeError, ValueError, CardError) as error:
+            # The first height is the one to tell of; the others are only tried.
             refusal = refusal or error
     if isinstance(refusal, CardError):
         raise refusal
@@ -163,6 +169,7 @@ class _Strip:
             there, here = whole[..., margin + by : width - margin + by], shifted[..., margin : width - margin]
             return bool((there - here).abs().max() <= _SHARE_OF_ROUNDING * whole.abs().max())
 
+        # Stops at the first that works, 64 for most.
         period = next((by for by in _PERIODS_PX if shifts(by)), None)
         # All shifts that work are multiples of the smallest, so it is reached by dividing by primes while that works.
         for prime in (2, 3, 5, 7):
@@ -180,6 +187,7 @@ class _Strip:
             left = self._touched(width, slice(None, edge - distance))[edge:]
             return not bool(right.any() or left.any())
 
+        # A strip that is blind at one distance is blind at every larger one, so that halving finds the border.
         too_near, enough = -1, edge
         while enough - too_near > 1:
             between = (too_near + enough) // 2

@@ -41,6 +41,7 @@ def build(name: str, num_bands: int, num_classes: int, **arguments: Any) -> nn.M
     """
     if name not in _NETWORKS:
         raise ConfigError(f"network {name}", nearest(name, _NETWORKS), "name a known network")
+    # The first two parameters are bands and classes, which the data decide.
     taken = list(inspect.signature(_NETWORKS[name]).parameters)[2:]
     if foreign := [key for key in arguments if key not in taken]:
         raise ConfigError(

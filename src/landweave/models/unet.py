@@ -24,12 +24,14 @@ class UNet(nn.Module):
 
     def __init__(self, num_bands: int, num_classes: int, width: int = 64, depth: int = 4, dropout: float = 0.0) -> None:
         super().__init__()
+        # The coarsest scale is not doubled: that would be half of all weights, and the published count is without.
         widths = [width * 2 ** min(level, depth - 1) for level in range(depth + 1)]
         self.stride = 2**depth
         self.encoder = nn.ModuleList(
             _two_convolutions(before, after) for before, after in zip([num_bands, *widths], widths, strict=False)
         )
         self.dropout = nn.Dropout2d(dropout)
+        # Each block of the decoder ends with the channels of the next finer scale, so that skip and raised are alike.
         after_up = [widths[max(level - 1, 0)] for level in range(depth)]
         from_below = [*after_up[1:], widths[depth]]
         self.decoder = nn.ModuleList(
@@ -44,6 +46,7 @@ class UNet(nn.Module):
         and the scores are cut back.
         """
         height, width = values.shape[-2:]
+        # Zero is the mean of normalised bands: the least surprising thing to see beyond an edge.
         features = nn.functional.pad(values, (0, -width % self.stride, 0, -height % self.stride))
         seen: list[Tensor] = []
         for level, block in enumerate(self.encoder):
@@ -51,6 +54,7 @@ class UNet(nn.Module):
             seen.append(features)
         features = self.dropout(seen.pop())
         for block in self.decoder:
+            # Interpolating would look one coarse pixel further at every scale (docs/methods/sight.md).
             raised = nn.functional.interpolate(features, scale_factor=2.0, mode="nearest")
             features = block(torch.cat([seen.pop(), raised], dim=1))
         scores: Tensor = self.head(features)
@@ -58,6 +62,7 @@ class UNet(nn.Module):
 
 
 def _two_convolutions(before: int, after: int) -> nn.Sequential:
+    # The biases do nothing before a batch norm; they stay because the published count of weights has them.
     return nn.Sequential(
         nn.Conv2d(before, after, 3, padding=1),
         nn.BatchNorm2d(after),

@@ -25,6 +25,7 @@ def to_finest(views: Mapping[float, Float[Tensor, "b _ _ _"]]) -> Float[Tensor, 
     raised = []
     for size, view in views.items():
         expected = [edge * finest / size for edge in shape]
+        # Interpolation would stretch any size to any other without a word.
         if any(abs(edge - wanted) > 1e-6 for edge, wanted in zip(view.shape[-2:], expected, strict=True)):
             raise GridError(
                 f"a view of {view.shape[-2]} x {view.shape[-1]} pixels of {size:g} m",
