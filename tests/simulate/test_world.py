@@ -9,7 +9,8 @@ import pytest
 
 from landweave.errors import ConfigError
 from landweave.simulate.scene import observe
-from landweave.simulate.world import cover, load_world
+from landweave.simulate.truth import cover
+from landweave.simulate.world import load_world
 from landweave.tiling import Window
 
 DATE = dt.date(2023, 7, 12)

@@ -80,3 +80,11 @@ def classes() -> UInt8[np.ndarray, "256"]:
     names = legend(LEGEND)
     table[: len(kinds())] = [names.index(kind.land_class) for kind in kinds().values()]
     return table
+
+
+@cache
+def roofs() -> UInt8[np.ndarray, "256"]:
+    """1 for the numbers of kinds that are roofs, as a table of 256 entries."""
+    table = np.zeros(256, np.uint8)
+    table[: len(kinds())] = [name.startswith("roof_") for name in kinds()]
+    return table

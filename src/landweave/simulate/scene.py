@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from landweave.legend import legend
 from landweave.sensors import Band, Sensor
-from landweave.simulate.kinds import LEGEND
+from landweave.simulate.kinds import LEGEND, roofs
 from landweave.simulate.lattice import Axes, Plane
 from landweave.simulate.masks import Seen, qa_pixel, scl
 from landweave.simulate.observe import block_means, majority, noisy, reach_cells, to_pixels
@@ -36,11 +36,13 @@ class Part:
     Attributes:
         layers: Stored numbers by band, each at its own pixel size, and the mask.
         truth: Class index of every finest pixel.
+        buildings: Ids of legend buildings of every finest pixel.
         clouded: Share of the window under clouds.
     """
 
     layers: dict[str, NDArray[np.generic]]
     truth: UInt8[np.ndarray, "h w"]
+    buildings: UInt8[np.ndarray, "h w"]
     clouded: float
 
 
@@ -109,8 +111,10 @@ def observe(world: World, scene: SceneTable, window: Window) -> Part:
     seen = hide(reflect_of(world, made, axes, season), over, season.table)
     layers = {band.name: _stored(world, scene, frame, band, seen[index]) for index, band in enumerate(frame.bands)}
     layers[MASK] = _mask(world, scene, frame, made.land, over)
-    truth = majority(made.land[frame.inner], frame.ratio(frame.sensor.pixel_size_m), len(legend(LEGEND)))
-    return Part(layers, truth, float((over.cloud[frame.inner] > 0.5).mean()))
+    finest = frame.ratio(frame.sensor.pixel_size_m)
+    truth = majority(made.land[frame.inner], finest, len(legend(LEGEND)))
+    built = 1 + majority(roofs()[made.kind[frame.inner]], finest, 2)
+    return Part(layers, truth, built, float((over.cloud[frame.inner] > 0.5).mean()))
 
 
 def _stored(world: World, scene: SceneTable, frame: _Frame, band: Band, cells: Plane) -> NDArray[np.generic]:

@@ -20,7 +20,7 @@ from landweave.errors import ConfigError
 from landweave.sensors import Sensor, sensor
 from landweave.simulate.landscape import ground
 from landweave.simulate.lattice import Axes, cells, hashed, key, noise
-from landweave.simulate.observe import majority
+from landweave.simulate.mistakes import OldMap
 from landweave.simulate.reflectance import Season, reflect
 from landweave.simulate.region import EPOCH, Ground, Place, Region, chosen
 from landweave.tiling import Window
@@ -29,8 +29,6 @@ PIXEL_M = 10.0
 """Pixel size of truth maps."""
 CELLS = 3
 """Ground cells along a pixel's edge, for pixels of 5 m and more."""
-# All pixel sizes up to 60 m fit into a part of this many 10 m pixels.
-PART_PX = 360
 
 
 class SceneTable(Config):
@@ -46,6 +44,8 @@ class SceneTable(Config):
     """Height above the valleys from which on snow lies; left away where there is none."""
     gap: float = Field(default=0, ge=0, le=1)
     """Share of the scene without data, beyond the edge of the swath."""
+    window_px: tuple[int, int, int, int] | None = None
+    """Row, column, height and width of what it covers, in pixels of 10 m; the whole world where left away."""
 
 
 class World(Config):
@@ -73,12 +73,25 @@ class World(Config):
     """Last day of it."""
     scenes: list[SceneTable] = Field(min_length=1)
     """What is taken of it."""
+    old_map: OldMap | None = None
+    """A wrong map of an earlier day; left away where there is none."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.first >= self.last:
             raise ValueError("first must be before last")
+        if any(wrong := [s.window_px for s in self.scenes if s.window_px and not self._holds(s.window_px)]):
+            raise ValueError(f"window_px {wrong[0]} must lie in the world, its sides at multiples of 6")
         return self
+
+    def _holds(self, window_px: tuple[int, int, int, int]) -> bool:
+        window = Window(*window_px)
+        return window.num_pixels > 0 and window.clip(self.window) == window and not any(v % 6 for v in window_px)
+
+    @property
+    def window(self) -> Window:
+        """All of it, in pixels of its grid."""
+        return Window.of((self.height_px, self.width_px))
 
     @property
     def grid(self) -> GeoBox:
@@ -90,16 +103,6 @@ class World(Config):
         x, y = self.corner
         high, wide = self.height_px * PIXEL_M, self.width_px * PIXEL_M
         return GeoBox.from_bbox((x, y - high, x + wide, y), self.crs, resolution=pixel_size_m)
-
-    @property
-    def parts(self) -> list[Window]:
-        """Windows of its grid that partition it, each made alone."""
-        whole = Window.of((self.height_px, self.width_px))
-        return [
-            Window(row, col, PART_PX, PART_PX).clip(whole)
-            for row in range(0, self.height_px, PART_PX)
-            for col in range(0, self.width_px, PART_PX)
-        ]
 
 
 def cell_m(finest_m: float) -> float:
@@ -141,17 +144,6 @@ def reflect_of(world: World, made: Ground, axes: Axes, season: Season) -> Float3
     return reflect(made, axes, world.seed, world.regions, season)
 
 
-def cover(world: World, window: Window, date: dt.date, pixel_size_m: float = PIXEL_M) -> UInt8[np.ndarray, "h w"]:
-    """The truth: the commonest class (index of simulated-8) of every pixel of a window of the world's grid.
-
-    A window may lie anywhere, and gives what the same pixels of a larger window give.
-    """
-    ratio = CELLS
-    cells = Window(window.row * ratio, window.col * ratio, window.height * ratio, window.width * ratio)
-    made = ground_of(world, Axes.of(cells, pixel_size_m / ratio), date)
-    return majority(made.land, ratio, 8)
-
-
 class _WorldFile(Config):
     worlds: dict[str, dict[str, Any]]
 
@@ -184,8 +176,5 @@ def load_world(name: str, seed: int | None = None, file: Path | None = None, **o
 
 def truth_dates(world: World) -> list[dt.date]:
     """The days of the truth maps: of the last scene of every year."""
-    return sorted({max(scene.date for scene in world.scenes if scene.date.year == year) for year in _years(world)})
-
-
-def _years(world: World) -> set[int]:
-    return {scene.date.year for scene in world.scenes}
+    years = {scene.date.year for scene in world.scenes}
+    return sorted(max(scene.date for scene in world.scenes if scene.date.year == year) for year in years)
