@@ -93,3 +93,38 @@ def test_remote_and_local_names() -> None:
     assert files.is_remote("s3://bucket/B02.tif")
     assert files.is_remote("/vsicurl/https://example.org/B02.tif")
     assert not files.is_remote("/data/B02.tif")
+
+
+def test_a_file_that_was_replaced_is_opened_anew(tmp_path: Path, opened: list[str]) -> None:
+    path = tmp_path / "one.tif"
+    for seed in range(3):
+        write_tile(path, numbers(grid(), seed), grid())
+        for _ in range(2):
+            found = read_numbers(str(path), Window(0, 0, 60, 60))
+            np.testing.assert_array_equal(found, numbers(grid(), seed))
+    assert opened == ["one.tif"] * 3
+    path.unlink()
+    with pytest.raises(SceneError, match=r"one\.tif"):
+        read_numbers(str(path), Window(0, 0, 60, 60))
+
+
+def test_a_slow_file_does_not_hold_up_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("slow", "quick"):
+        write_tile(tmp_path / f"{name}.tif", numbers(grid()), grid())
+    honest, asked, free = rasterio.open, threading.Event(), threading.Event()
+
+    def slow(path: str, *arguments: object, **words: object) -> object:
+        if path.endswith("slow.tif"):
+            asked.set()
+            assert free.wait(30)
+        return honest(path, *arguments, **words)
+
+    files.close_files()
+    monkeypatch.setattr(files.rasterio, "open", slow)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(files.grid_of, str(tmp_path / "slow.tif"))
+        assert asked.wait(30)
+        assert files.grid_of(str(tmp_path / "quick.tif")) == grid()
+        assert not waiting.done()
+        free.set()
+        assert waiting.result() == grid()

@@ -16,8 +16,11 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from landweave.errors import SceneError
-from landweave.raster.arrays import is_array, open_array
+from landweave.raster.arrays import is_array, open_array, path_of
 from landweave.tiling import Window
+
+# Whether a file without a place on Earth is welcome is decided where its scene is made.
+warnings.simplefilter("ignore", NotGeoreferencedWarning)
 
 # Far below the usual limit of 1,024 open files, far above the bands of one scene.
 _MAX_OPEN = 256
@@ -31,15 +34,14 @@ _REMOTE = {
 }
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Opened:
-    """An open file, its grid, the memory that it lies in, and the lock that lets one thread at a time use it."""
+    """An open file, its grid, and the memory that it lies in where it is no file."""
 
     href: str
     dataset: Any
     grid: GeoBox
     memory: Any = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def window(self) -> Window:
@@ -48,32 +50,46 @@ class Opened:
         return Window(0, 0, height, width)
 
 
-_opened: OrderedDict[str, Opened] = OrderedDict()
-_opening = threading.Lock()
+@dataclass
+class _Place:
+    """Where an open file is kept: one thread at a time uses it. `stamp` tells when another file took its name."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    opened: Opened | None = None
+    stamp: tuple[int, ...] = ()
+    is_gone: bool = False
+
+
+_places: OrderedDict[str, _Place] = OrderedDict()
+_lock = threading.Lock()
 
 
 @contextmanager
 def using(href: str) -> Iterator[Opened]:
     """Give the open file at `href` to this thread alone; it stays open for the next one.
 
+    A local file that was replaced since is opened anew.
+
     Raises:
         SceneError: It is missing, empty, truncated or no raster.
     """
     while True:
-        file = _get(href)
-        with file.lock:
-            if file.dataset.closed:
+        place = _place(href)
+        with place.lock:
+            if place.is_gone:
                 continue
             with _naming(href), _settings(href):
-                yield file
+                yield _opened(place, href)
             return
 
 
 def close_files() -> None:
     """Close every file that this process has open; the next read opens them again."""
-    with _opening:
-        while _opened:
-            _close_oldest()
+    with _lock:
+        places = list(_places.values())
+        _places.clear()
+    for place in places:
+        _close(place)
 
 
 def grid_of(href: str) -> GeoBox:
@@ -91,22 +107,48 @@ def is_remote(href: str) -> bool:
     return "://" in href or href.startswith("/vsi")
 
 
-def _get(href: str) -> Opened:
-    with _opening:
-        if href not in _opened:
-            _opened[href] = _open(href)
-            if len(_opened) > _MAX_OPEN:
-                _close_oldest()
-        _opened.move_to_end(href)
-        return _opened[href]
+def _place(href: str) -> _Place:
+    oldest = None
+    with _lock:
+        if href not in _places:
+            _places[href] = _Place()
+            if len(_places) > _MAX_OPEN:
+                _, oldest = _places.popitem(last=False)
+        _places.move_to_end(href)
+        place = _places[href]
+    # Closed without the common lock: another thread may be reading from it.
+    if oldest is not None:
+        _close(oldest)
+    return place
 
 
-def _open(href: str) -> Opened:
-    with _naming(href), _settings(href), warnings.catch_warnings():
-        # Whether a file without a place on Earth is welcome is decided where its scene is made.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+def _close(place: _Place) -> None:
+    with place.lock:
+        place.is_gone = True
+        if place.opened is not None:
+            place.opened.dataset.close()
+
+
+def _opened(place: _Place, href: str) -> Opened:
+    stamp = _stamp(href)
+    if place.opened is not None and place.stamp != stamp:
+        place.opened.dataset.close()
+        place.opened = None
+    if place.opened is None:
         dataset, memory = open_array(href) if is_array(href) else (rasterio.open(href), None)
-        return Opened(href, dataset, _grid(dataset), memory)
+        place.opened, place.stamp = Opened(href, dataset, _grid(dataset), memory), stamp
+    return place.opened
+
+
+def _stamp(href: str) -> tuple[int, ...]:
+    """What changes when a local file is replaced; nothing for what is no plain file."""
+    if is_remote(href):
+        return ()
+    try:
+        found = path_of(href).stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _grid(dataset: Any) -> GeoBox:
@@ -115,12 +157,6 @@ def _grid(dataset: Any) -> GeoBox:
     code = own.to_epsg() if own else None
     is_named = code is not None and CRS.from_epsg(code) == own
     return GeoBox(dataset.shape, dataset.transform, f"EPSG:{code}" if is_named else own)
-
-
-def _close_oldest() -> None:
-    _, file = _opened.popitem(last=False)
-    with file.lock:
-        file.dataset.close()
 
 
 def _settings(href: str) -> Any:
