@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from landweave.errors import ConfigError
+from landweave.errors import ConfigError, TaskError
 from landweave.parallel.norm import WorldNorm, count_samples, norm_over_ranks
 from landweave.parallel.replicate import bare, replicate
 from landweave.parallel.world import World, make_world
@@ -113,14 +113,25 @@ CHECKS: list[Callable[[World], None]] = [
 ]
 
 
-def main() -> None:
-    with make_world("cpu") as world:
-        if "die" in sys.argv:
+def die() -> None:
+    """Rank 1 is killed; rank 0 must say what it waited for, before torchrun ends it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with make_world("cpu") as world:
             world.wait()
             if world.rank == 1:
                 say("rank 1 dies")
                 os.kill(os.getpid(), signal.SIGKILL)
             world.wait()
+    except TaskError as error:
+        say(str(error))
+        raise
+
+
+def main() -> None:
+    if "die" in sys.argv:
+        die()
+    with make_world("cpu") as world:
         for check in CHECKS:
             check(world)
             say(f"{check.__name__.removeprefix('check_')} holds")

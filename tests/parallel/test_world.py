@@ -54,3 +54,6 @@ def test_a_rank_that_dies_ends_the_others() -> None:
     ended = launching.start(2, RANKS, "die")
     assert ended.returncode != 0
     assert "rank 1 dies" in ended.stdout
+    assert "rank 0 of 2, which waited for a rank that has ended" in ended.stdout
+    assert "all ranks to go on together" in ended.stdout
+    assert "run the same command again" in ended.stdout

@@ -14,10 +14,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from landweave.errors import ConfigError
+from landweave.errors import ConfigError, TaskError
 
 _TIMEOUT_S = 600
-_DIGEST_BYTES = 32
+# What gloo and NCCL say of a rank that is gone.
+_LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL", "remote process exited")
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def make_world(device: str = "auto") -> Iterator[World]:
 
     Raises:
         ConfigError: The device is not at hand.
+        TaskError: Another rank ended while this one waited for it.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
@@ -100,6 +102,14 @@ def make_world(device: str = "auto") -> Iterator[World]:
     dist.init_process_group(backend, timeout=datetime.timedelta(seconds=_TIMEOUT_S))
     try:
         yield World(dist.get_rank(), dist.get_world_size(), chosen)
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in _LOST):
+            raise
+        raise TaskError(
+            f"rank {dist.get_rank()} of {size}, which waited for a rank that has ended",
+            "all ranks to go on together",
+            "read what the other ranks said, mend it, and run the same command again: checkpoints are kept",
+        ) from error
     finally:
         # A replica that is still alive when its process group goes aborts the process at exit in one run of three.
         gc.collect()
