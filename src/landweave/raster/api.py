@@ -52,6 +52,7 @@ def search_api(
     Raises:
         CatalogError: The API does not answer, refuses, or is none.
     """
+    # A search is asked by POST, which urllib3 would not repeat unless told that it changes nothing.
     retry = Retry(
         total=num_retries, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None
     )
@@ -61,6 +62,7 @@ def search_api(
         client = pystac_client.Client.open(url, stac_io=StacApiIO(max_retries=retry, timeout=_TIMEOUT_S))
         return list(client.search(collections=list(collections) or None, **words).items())
 
+    # Not every server can filter by clouds, and those that can do it in different languages.
     items = [item for item in _asked(url, ask) if _is_clear(item, max_cloud_cover)]
     scenes: list[Scene] = []
     unread: list[Unread] = []

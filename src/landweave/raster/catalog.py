@@ -26,9 +26,11 @@ def write_catalog(scenes: Sequence[Scene], path: Path) -> None:
     """
     if not scenes:
         raise CatalogError("no scene for a catalog", "at least one", "name folders that hold scenes")
+    # Masks of two scenes with one name would be told apart by nobody later.
     _check_ids(scenes)
     items = [to_item(scene).to_dict(include_self_link=False) for scene in scenes]
     _check_text(items)
+    # One batch: the columns are known before the first row is written, whatever scenes there are.
     table = stac_geoparquet.arrow.parse_stac_items_to_arrow(items).read_all()
     with aside(path) as temporary:
         stac_geoparquet.arrow.to_parquet(table, temporary)

@@ -64,6 +64,7 @@ def _most_clouds(job: CatalogJob) -> float:
 def _search(source: str, job: CatalogJob, sensors: dict[str, Sensor]) -> Found:
     if not is_remote(source):
         return recognise(Path(source), job.offset, sensors)
+    # Imported late: folders are catalogued without waiting for network libraries.
     from landweave.raster.api import search_api
 
     return search_api(
@@ -92,6 +93,7 @@ def _nothing(job: CatalogJob, found: Found) -> CatalogError:
             "Sentinel-2 SAFE or band folders, Landsat Collection 2 folders, STAC items, or GeoTIFFs with a sidecar",
             "name other folders, or write sidecars (docs/formats.md)",
         )
+    # A refused product says more than a stray raster beside it.
     first = next((unread for unread in found.unread if unread.is_product), found.unread[0])
     return CatalogError(
         f"no scene in {looked}: {len(found.unread)} inputs were not read; the first: {first.reason.given}",

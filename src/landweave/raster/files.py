@@ -114,6 +114,7 @@ def _place(href: str) -> _Place:
             _places[href] = _Place()
             if len(_places) > _MAX_OPEN:
                 _, oldest = _places.popitem(last=False)
+        # Used last, closed last.
         _places.move_to_end(href)
         place = _places[href]
     # Closed without the common lock: another thread may be reading from it.
@@ -131,6 +132,7 @@ def _close(place: _Place) -> None:
 
 def _opened(place: _Place, href: str) -> Opened:
     stamp = _stamp(href)
+    # Writers rename a new file over the old one, whose handle would go on giving the old pixels.
     if place.opened is not None and place.stamp != stamp:
         place.opened.dataset.close()
         place.opened = None
@@ -174,6 +176,7 @@ def _naming(href: str) -> Iterator[None]:
     try:
         yield
     except (RasterioError, UnicodeEncodeError) as error:
+        # The cause names what failed inside the file; the error itself only says that reading failed.
         reason = str(error.__cause__ or error).encode("utf-8", "backslashreplace").decode("utf-8")
         shown = href.encode("utf-8", "backslashreplace").decode("utf-8")
         raise SceneError(

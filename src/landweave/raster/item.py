@@ -120,6 +120,7 @@ def read_item_file(path: Path, told: float | None = None, sensors: Mapping[str, 
         item = pystac.Item.from_file(str(path))
     except (pystac.STACError, ValueError, KeyError, TypeError) as error:
         raise SceneError(f"{path}: {error}", "a STAC item", "fetch it again, or move it elsewhere") from error
+    # Items downloaded with their files still point to where they came from.
     for asset in item.assets.values():
         beside = path.parent / asset.href.rsplit("/", 1)[-1]
         if beside.is_file():
@@ -218,6 +219,7 @@ def _band_name(key: str, asset: pystac.Asset, known: Sensor) -> str | None:
     # A preview in colours has bands too, but several.
     bands = asset.extra_fields.get("eo:bands") or asset.extra_fields.get("bands") or []
     names = [str(band.get("name", "")) for band in bands] if len(bands) == 1 else []
+    # Some name the resolution behind the band.
     tails = [stem, re.sub(r"_\d+m$", "", stem)]
     for text in (key, re.sub(r"_\d+m$", "", key), *names, *(name.replace("OLI_B", "SR_B") for name in names)):
         if text in known.band_names:
@@ -253,16 +255,19 @@ def _raster(asset: pystac.Asset) -> dict[str, Any]:
 
 
 def _offset(item: pystac.Item, stated: Mapping[str, Any], known: Sensor, band: Band, told: float | None) -> float:
+    # Our own items state what is left to add; there is nothing to look up.
     if "landweave:format" in item.properties:
         return float(stated["offset"])
     if not known.baseline_offsets:
         return float(stated.get("offset", band.offset))
+    # Its raster:bands go on stating -0.1 for pixels from which it was taken away.
     if item.properties.get("earthsearch:boa_offset_applied") is True:
         _check_told(item, told, 0)
         return 0.0
     scale = float(stated.get("scale", band.scale))
     if "offset" not in stated:
         return known.offset_number(_baseline(item), told) * scale
+    # In stored numbers, as baselines and --offset say it.
     number = round(float(stated["offset"]) / scale)
     _check_told(item, told, number)
     if number:
@@ -308,6 +313,7 @@ def _time(item: pystac.Item) -> dt.datetime:
 
 def _grid(item: pystac.Item, assets: Mapping[str, pystac.Asset]) -> GeoBox:
     """The grid of the finest band: as the assets say it, else the item, else the file itself."""
+    # The item's own projection is that of all its assets, unless one says otherwise.
     words = [{**item.properties, **asset.extra_fields} for asset in assets.values()]
     grids = [grid for fields in words if (grid := _stated_grid(fields))]
     if not grids:

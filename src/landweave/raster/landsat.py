@@ -46,6 +46,7 @@ def read_landsat(folder: Path, product: str) -> Scene:
         raise SceneError(
             f"{folder} without any band of {product}", f"files such as {product}_SR_B4.TIF", "fetch the bands"
         )
+    # The agency writes -1 where clouds were not assessed.
     clouds = facts.get("CLOUD_COVER")
     mask = MaskFile(str(there["QA_PIXEL"]), "qa_pixel") if "QA_PIXEL" in there else None
     grids = {name: grid_of(file.href) for name, file in files.items()}
@@ -67,6 +68,7 @@ def _tifs(folder: Path, product: str) -> list[Path]:
 
 def _sensor(folder: Path, product: str) -> Sensor:
     match = _PRODUCT.match(product)
+    # Landsat 5 and 7 number their bands otherwise, level 1 has other scales: read as these they would be wrong.
     satellite, level = (match[1], match[2]) if match else ("", "")
     if satellite not in _SENSORS or level not in ("L2SP", "L2SR"):
         raise SensorError(
@@ -95,6 +97,7 @@ def _band_file(path: Path, band: Band, known: Sensor, facts: Mapping[str, str]) 
 
 def _facts(folder: Path, product: str) -> dict[str, str]:
     """Keys and values of the metadata; for scale and offset only those of level 2."""
+    # The MTL says the most, so it counts first where there are several.
     path = next(folder / f"{product}{ending}" for ending in _METADATA if (folder / f"{product}{ending}").is_file())
     try:
         if path.name.endswith("stac.json"):

@@ -67,9 +67,11 @@ def recognise(folder: Path, offset: float | None = None, sensors: Mapping[str, S
 
 
 def _walk(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> Iterator[Found]:
+    # A SAFE folder is one scene: nothing in it is looked at for itself.
     if is_safe(folder):
         yield _try(folder, lambda: [read_safe(folder, told)])
         return
+    # What remains unclaimed is named in the end: nothing is skipped in silence.
     claimed: set[Path] = set()
     for found, files in _here(folder, told, sensors):
         claimed |= files
@@ -84,6 +86,7 @@ def _walk(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> It
 def _here(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> Iterator[tuple[Found, set[Path]]]:
     """What the files of this folder alone are, and which files that explains."""
     files = {path for path in folder.iterdir() if path.is_file()}
+    # What a user says of a file counts before what its folder looks like.
     for path in sorted(files):
         if path.suffix.lower() in _TIFF and path.with_suffix(".toml").is_file():
             found = _try(path, partial(_sidecar, path, told, sensors))

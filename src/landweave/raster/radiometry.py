@@ -48,6 +48,7 @@ def to_numbers(
     if dtype == "float32":
         stored = ((values - np.float32(offset)) / np.float32(scale)).astype(np.float32)
         return stored if nodata is None else np.asarray(np.where(valid, stored, np.float32(nodata)))
+    # A valid value that would be stored as nodata would be lost; a step beside it is an error of 0.0001.
     limits = np.iinfo(dtype)
     # float64: a float32 has too few digits for the number 65535 with an offset far from zero.
     steps = np.rint((values.astype(np.float64) - offset) / scale)
@@ -70,9 +71,11 @@ def check_physical(
     Raises:
         RadiometryError: A band's valid values do not look like its unit.
     """
+    # Under clouds alone nothing can be said.
     if not valid.any():
         return
     for channel, band in zip(values, bands, strict=True):
+        # The median: glint, clouds at the edge and dead pixels must not decide.
         middle = float(np.median(channel[valid]))
         if band.unit == "reflectance":
             _check_reflectance(middle, band, source)

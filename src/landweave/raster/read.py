@@ -68,6 +68,7 @@ def read(
             _fill(file, _source(scene, file), places, target)
     if scene.mask is not None and valid.any():
         valid &= _read_mask(scene, scene.mask, grid)
+    # A number that is not valid must not leak into a sum or a network by mistake.
     if not valid.all():
         np.copyto(out, 0, where=~valid)
     return out, valid
@@ -137,6 +138,7 @@ def _source(scene: Scene, file: Opened) -> GeoBox:
     if scene.grid.crs is not None:
         return file.grid
     (height, width), (own_height, own_width) = scene.grid.shape, file.grid.shape
+    # Bands of several pixel sizes cover the same ground, however each file counts its pixels.
     step = scene.grid.affine * Affine.scale(width / own_width, height / own_height)
     return GeoBox((own_height, own_width), step, None)
 
@@ -144,9 +146,11 @@ def _source(scene: Scene, file: Opened) -> GeoBox:
 def _fill(file: Opened, source: GeoBox, places: list[_Place], target: _Target) -> None:
     _check_crs(file.href, source, target.grid)
     window = aligned_window(source, target.grid) if same_crs(source, target.grid) else None
+    # The common case, in which nothing is computed but the unit: a scene on its own grid.
     if window is not None:
         _fill_same(file, places, window, target)
         return
+    # Bands share few grids, and finding positions costs more than using them.
     if source not in target.looked:
         factor = reduction(source, target.grid)
         target.looked[source] = factor, look(reduced(source, factor), target.grid)
@@ -169,6 +173,7 @@ def _fill_same(
     target: _Target,
 ) -> None:
     out, valid = target.out, target.valid
+    # rasterio's boundless reading would do the same through a VRT, several times slower.
     there = window.clip(file.window)
     if there != window:
         _clear_outside(there.inside(window), places, target)
@@ -219,6 +224,7 @@ def _fill_resampled(file: Opened, places: list[_Place], looked: tuple[int, Seen]
         _mark(layer, values, band.nodata, good)
         whole = bool(good.all())
         if not whole:
+            # NaN spreads to every pixel that this one would be mixed into: those are not valid either.
             values[~good] = np.nan
         out[position] = seen.interpolate(block_means(values, factor))
         if not whole:

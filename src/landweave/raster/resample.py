@@ -66,6 +66,7 @@ def reduction(source: GeoBox, grid: GeoBox) -> int:
 
     It is found at the middle of `source`, so that it is the same for every window of `grid`.
     """
+    # The middle of the source is the one place that does not depend on who asks for which window.
     height, width = source.shape
     corners = [(width / 2, height / 2), (width / 2 + 1, height / 2), (width / 2, height / 2 + 1)]
     xs, ys = np.asarray([source.affine * corner for corner in corners]).T
@@ -91,6 +92,7 @@ def block_means(values: Float32[np.ndarray, "h w"], factor: int) -> Float32[np.n
     """Means of `factor` by `factor` pixels; NaN in one of them gives NaN."""
     if factor == 1:
         return values
+    # Blocks hang on the file's corner, so that every window has the same ones.
     starts = [np.arange(0, size, factor) for size in values.shape]
     sums = np.add.reduceat(np.add.reduceat(values, starts[0], axis=0), starts[1], axis=1)
     rows, cols = (np.diff([*start, size]) for start, size in zip(starts, values.shape, strict=True))
@@ -101,6 +103,7 @@ def look(source: GeoBox, grid: GeoBox) -> Seen:
     """The pixels of `grid` as seen from `source`."""
     if same_crs(source, grid):
         step = _pixel_map(source, grid)
+        # With parallel axes rows and columns are independent: two short tables do for one large one.
         if max(abs(step.b), abs(step.d)) * max(grid.shape) < _SAME_PX and step.a > 0 and step.e > 0:
             rows = _axis(np.arange(grid.shape[0]) + 0.5, step.e, step.f, source.shape[0])
             return Parallel(rows, _axis(np.arange(grid.shape[1]) + 0.5, step.a, step.c, source.shape[1]))
@@ -265,6 +268,7 @@ def _nodes(
 
     The nodes hang on the origin of the CRS, not on the window.
     """
+    # Counted in pixels from the origin of the CRS: windows of one grid share their nodes.
     first = round(start / step) if step else 0
     steps = np.arange(first, first + size)
     nodes = np.arange(first // _NODE_PX, (first + size - 1) // _NODE_PX + 2)

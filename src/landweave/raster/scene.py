@@ -106,6 +106,7 @@ def check_grids(scene_id: str, grids: Mapping[str, GeoBox]) -> None:
     Raises:
         GridError: Two have another CRS, or their edges lie further apart than two of their pixels.
     """
+    # The finest file says the place, for the others are cut more coarsely.
     finest = min(grids, key=lambda name: abs(grids[name].affine.a))
     for name, grid in grids.items():
         if grid.crs != grids[finest].crs or not _same_extent(grid, grids[finest]):
@@ -117,6 +118,7 @@ def check_grids(scene_id: str, grids: Mapping[str, GeoBox]) -> None:
 
 
 def _same_extent(grid: GeoBox, other: GeoBox) -> bool:
+    # Products of one place end up to a coarse pixel apart: each resolution is cut to whole pixels of its own.
     slack = 2 * max(abs(box.affine.a) + abs(box.affine.b) for box in (grid, other))
     mine, its = grid.extent.boundingbox, other.extent.boundingbox
     return all(abs(edge - its_edge) <= slack for edge, its_edge in zip(mine.bbox, its.bbox, strict=True))

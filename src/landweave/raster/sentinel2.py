@@ -43,6 +43,7 @@ def is_safe(folder: Path) -> bool:
 def is_band_folder(folder: Path) -> bool:
     """Whether `folder` holds Sentinel-2 bands, one a file, with a product's name or Earth Engine's metadata.json."""
     bands = {name for path in _rasters(folder.iterdir()) if (name := _band_name(path))}
+    # One band alone is no folder of bands: anybody's B2.tif would be.
     return len(bands) > 1 and (bool(_PRODUCT.search(folder.name)) or _earth_engine(folder) is not None)
 
 
@@ -75,6 +76,7 @@ def read_band_folder(folder: Path, told: float | None) -> Scene:
 
 def _scene(folder: Path, facts: _Facts, paths: Iterable[Path], told: float | None) -> Scene:
     known = sensor(f"sentinel-2-l{facts.level.lower()}")
+    # Looked through several times, for bands and for the mask.
     paths = list(paths)
     bands = _best(paths, known)
     if not bands:
@@ -101,6 +103,7 @@ def _scene(folder: Path, facts: _Facts, paths: Iterable[Path], told: float | Non
 def _offset(folder: Path, facts: _Facts, known: Sensor, name: str, told: float | None) -> float:
     """The physical offset of a band; metadata count like a user's word, and must agree with the baseline."""
     stated = facts.offsets.get(name)
+    # Two voices that differ: guessing would be wrong by 0.1 reflectance in every pixel.
     if stated is not None and told is not None and stated != told:
         raise RadiometryError(
             f"offset {told:g} for {folder}, whose metadata state {stated:g}",
@@ -120,6 +123,7 @@ def _best(paths: list[Path], known: Sensor) -> dict[str, Path]:
     best = {}
     for name in known.band_names:
         if sizes := found.get(name):
+            # B01 also comes at 20 m, resampled by the agency; statistics of other products were made at its own 60 m.
             best[name] = sizes.get(known.band(name).pixel_size_m) or sizes[min(sizes)]
     return {name: path.resolve() for name, path in best.items()}
 
@@ -128,6 +132,7 @@ def _mask(paths: list[Path]) -> MaskFile | None:
     scl = {int(match[1] or 20): path for path in paths if (match := _SCL.search(path.stem))}
     if scl:
         return MaskFile(str(scl[min(scl)].resolve()), "scl")
+    # Major TOM delivers this one instead of SCL; 0 is clear.
     clouds = next((path for path in paths if path.stem == "cloud_mask"), None)
     return MaskFile(str(clouds.resolve()), "cloud_mask") if clouds else None
 
@@ -199,6 +204,7 @@ def _safe_facts(folder: Path) -> _Facts:
 
 
 def _xml_facts(root: ET.Element, name: str) -> _Facts:
+    # Older baselines called the element by level.
     uri = _text(root, "PRODUCT_URI") or _text(root, "PRODUCT_URI_2A") or _text(root, "PRODUCT_URI_1C") or name
     level = "1C" if "1C" in (_text(root, "PROCESSING_LEVEL") or uri) else "2A"
     quantification = _text(root, "BOA_QUANTIFICATION_VALUE") or _text(root, "QUANTIFICATION_VALUE") or "10000"

@@ -115,6 +115,7 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
 
 def _check_values(path: Path, scene: Scene) -> None:
     """Refuse numbers that cannot have the declared unit, by a look at the middle of the file."""
+    # A look at one place is enough: a wrong unit is wrong everywhere.
     height, width = scene.grid.shape
     square = Window(height // 2 - _LOOK_PX // 2, width // 2 - _LOOK_PX // 2, _LOOK_PX, _LOOK_PX)
     values, valid = read(scene, scene.bands, square.clip(Window(0, 0, height, width)).on(scene.grid))

@@ -34,6 +34,7 @@ def mosaic(
     """
     if not sources:
         raise SceneError("no raster to put together", "at least one", "check that the tasks before have run")
+    # Headers are read once here, so that GDAL need not open all sources at once later.
     placed = [_place(source, grid) for source in sources]
     _check_alike(placed)
     height, width = grid.shape
@@ -98,6 +99,7 @@ def _band(
 
 def _entries(legend: Legend) -> Iterator[str]:
     """One colour for each number 0-255, transparent black where no class is."""
+    # TIFF wants all 256 colours; what is no class stays invisible.
     colors = {entry.id: (*entry.rgb, 255) for entry in legend.classes}
     for number in range(256):
         red, green, blue, alpha = colors.get(number, (0, 0, 0, 0))

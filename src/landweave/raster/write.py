@@ -23,8 +23,10 @@ from landweave.raster.vrt import aux_xml, mosaic
 
 Overviews = Literal["mode", "nearest", "average", "none"]
 
+# Parts of a job live for minutes: packed lightly, they cost little time and still save most of the disk.
 _GTIFF = {"driver": "GTiff", "tiled": True, "blockxsize": 256, "blockysize": 256, "ZLEVEL": 1}
 _JP2 = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES", "YCBCR420": "NO"}
+# Overviews of parts mean nothing for the whole; BigTIFF where the packed size cannot be foreseen.
 _COG = {
     "driver": "COG",
     "COMPRESS": "DEFLATE",
@@ -69,6 +71,7 @@ def encode(
     tags: Mapping[str, str] | None = None,
 ) -> bytes:
     """The bytes of the file that `write_tile` writes."""
+    # GeoTIFF has bits, but few programs read them.
     numbers = array.astype(np.uint8) if array.dtype == np.bool_ else array
     options = _JP2 if jp2 else {**_GTIFF, "compress": "deflate", "predictor": 1 + (numbers.dtype.kind in "iu")}
     count, height, width = numbers.shape
@@ -97,6 +100,7 @@ def write_map(
         GridError: Array and grid differ in shape.
         OutputError: The place cannot be written, or the disk is full.
     """
+    # Translated for the refusal of foreign ids alone: afterwards nobody could tell what they mean.
     legend.to_indices(ids)
     _check_shape(path, ids[None], grid)
     with MemoryFile(encode(ids[None], grid, nodata=legend.nodata), ext=".tif") as memory:
@@ -145,6 +149,7 @@ def write_cog(
         # First the names, then the map: who finds the map finds its names.
         write_text(path.with_name(f"{path.name}.aux.xml"), aux_xml(legend))
     with aside(path) as temporary, _telling(path), rasterio.open(text) as whole:
+        # Differences of neighbours pack smooth layers better, and class ids worse.
         predictor = "NO" if legend else "YES"
         options = {**_COG, **resampling, "PREDICTOR": predictor, "NUM_THREADS": str(num_threads)}
         rasterio.shutil.copy(whole, str(temporary), **options)
