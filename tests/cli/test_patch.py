@@ -108,3 +108,19 @@ def test_an_output_that_cannot_be_written_is_said(
     assert "file" in said and "expected: " in said and "-o" in said
     assert run(["patch", *catalog, *SMALL, "-o", str(tmp_path / ("x" * 300))]) == 1
     assert "characters" in capsys.readouterr().err
+
+
+def test_a_shard_that_fails_is_set_aside_and_named(
+    catalog: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = scenes.labels()
+    ids[0, 0] = 77
+    scenes.write_labels(tmp_path / "labels.tif", ids)
+    options = [*catalog, *SMALL, "--set", "patches_per_shard=8", "-o", str(tmp_path / "a")]
+    assert run(["patch", *options]) == 3
+    said = capsys.readouterr()
+    assert "set aside" in said.err and "00000-0000" in said.err and "77" in said.err
+    assert "failed: shard 00000-0000: 1" in said.out
+    archive = open_archive(tmp_path / "a")
+    assert len(archive.shards) > 3 and "00000-0000" not in [shard.name for shard in archive.shards]
+    assert run(["patch", *options]) == 3

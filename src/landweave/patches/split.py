@@ -216,7 +216,7 @@ def _moved(shapes: Sequence[shapely.Geometry], old: str, new: str) -> NDArray[An
 
 
 def _is_crs(plane: str) -> bool:
-    return plane.startswith("EPSG:")
+    return plane.startswith("EPSG:") or "[" in plane  # A code, or the whole text of a CRS that has none.
 
 
 def _meeting(places: Sequence[Place], one: Split, other: Split) -> str:
