@@ -191,6 +191,8 @@ def _mixture(
 
 
 _SCALES_M = {"cell": 6.0, "fine": 18.0, "mid": 45.0, "broad": 150.0}
+# Grain finer than this averages out within larger cells.
+_GRAIN_BELOW_M = 2.0
 # Standard deviation of `noise`: that of an even number in 0-1, less what joining nodes smooths away.
 _NOISE_SD = 0.2
 
@@ -202,6 +204,9 @@ def _opened(ground: Ground, axes: Axes, seed: int, period_m: Plane) -> Plane:
     for name, spacing in _SCALES_M.items():
         strength = np.array([getattr(texture, name) for texture in textures], np.float32) / np.float32(_NOISE_SD)
         total += strength[ground.kind] * (noise(axes, key(seed, "texture", name), spacing) - np.float32(0.5))
+    if axes.cell_m < _GRAIN_BELOW_M:
+        grain = np.array([texture.cell for texture in textures], np.float32) * np.float32(1 / _NOISE_SD)
+        total += grain[ground.kind] * (noise(axes, key(seed, "texture", "grain"), 1.4) - np.float32(0.5))
     rows = np.array([texture.rows for texture in textures], np.float32)
     total += rows[ground.kind] * np.sin(ground.across * np.float32(2 * np.pi) / period_m) * np.float32(1.4)
     return np.clip(total, 0, 1)

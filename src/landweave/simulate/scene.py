@@ -18,12 +18,14 @@ from landweave.simulate.masks import Seen, qa_pixel, scl
 from landweave.simulate.observe import block_means, majority, noisy, reach_cells, to_pixels
 from landweave.simulate.products import MASK
 from landweave.simulate.reflectance import Season, Sun, seen_by
+from landweave.simulate.shadows import LONGEST_M, cast
 from landweave.simulate.weather import Sky, Weather, hide, weather
 from landweave.simulate.world import PIXEL_M, SceneTable, World, cell_m, ground_of, reflect_of, sensor_of
 from landweave.tiling import Window
 
 _LATITUDE_DEG = 48.7
 _HOUR = 10.5
+SHADOWS_BELOW_M = 2.0
 # The edge of a swath lies as Sentinel-2's orbit crosses 49 degrees north.
 _SWATH_DEG = 12.0
 _MASK_M: Mapping[str, float] = {"sentinel-2-l2a": 20.0}
@@ -73,8 +75,10 @@ class _Frame:
         cell = cell_m(sensor.pixel_size_m)
         finest = round(sensor.pixel_size_m / cell)
         cells = Window(window.row * finest, window.col * finest, window.height * finest, window.width * finest)
-        coarsest = max(band.pixel_size_m for band in bands)
-        return cls(sensor, bands, cells, cell, reach_cells(round(coarsest / cell)))
+        margin = reach_cells(round(max(band.pixel_size_m for band in bands) / cell))
+        if cell < SHADOWS_BELOW_M:
+            margin += math.ceil(LONGEST_M / cell)
+        return cls(sensor, bands, cells, cell, margin)
 
     @property
     def axes(self) -> Axes:
@@ -83,6 +87,10 @@ class _Frame:
     @property
     def inner(self) -> tuple[slice, slice]:
         return (slice(self.margin, -self.margin), slice(self.margin, -self.margin))
+
+    @property
+    def shows_shadows(self) -> bool:
+        return self.cell_m < SHADOWS_BELOW_M
 
     def ratio(self, pixel_size_m: float) -> int:
         return round(pixel_size_m / self.cell_m)
@@ -108,7 +116,10 @@ def observe(world: World, scene: SceneTable, window: Window) -> Part:
     made = ground_of(world, axes, scene.date)
     season = Season(day, sun_at(day), seen_by(frame.bands))
     over = weather(made, axes, world.seed, Sky(scene.cloud, scene.snow_m, scene.date, season.sun))
-    seen = hide(reflect_of(world, made, axes, season), over, season.table)
+    seen = reflect_of(world, made, axes, season)
+    if frame.shows_shadows:
+        seen = cast(seen, made, frame.cell_m, season.sun)
+    seen = hide(seen, over, season.table)
     layers = {band.name: _stored(world, scene, frame, band, seen[index]) for index, band in enumerate(frame.bands)}
     layers[MASK] = _mask(world, scene, frame, made.land, over)
     finest = frame.ratio(frame.sensor.pixel_size_m)

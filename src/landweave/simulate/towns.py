@@ -123,8 +123,8 @@ def _nearness(place: Place, quarters: Cells) -> Line:
 def paint_roads(land: Land, made: Ground) -> None:
     """Put winding roads from town to town on the ground."""
     place, axes = land.place, land.axes
-    x = axes.x[None] + 2.5 * land.warp[0]
-    y = axes.y[:, None] + 2.5 * land.warp[1]
+    bend = tuple((noise(axes, place.key(f"road {side}"), 1600) - np.float32(0.5)) * np.float32(320) for side in "xy")
+    x, y = axes.x[None] + bend[0], axes.y[:, None] + bend[1]
     box = x.min(), y.min(), x.max(), y.max()
     i0, j0, i1, j1 = (int(np.floor(side / _TOWNS_M)) for side in box)
     for j in range(j0 - 1, j1 + 3):
@@ -175,24 +175,26 @@ def _built(place: Place, plan: Plan, spots: _Spots) -> tuple[NDArray[np.uint8], 
     owner = hashed(spots.bits, iu, iv, lot * 2 + (rv > depth / 2))
     # The last lot of a block may be cut off by the street: it stays a yard.
     whole = (lot + 1) * np.float32(plan.lot) <= length - plan.street
-    house, front = _house(plan, owner, along, inward)
+    house, front, ridge = _house(plan, owner, along, inward)
     roof = pick(uniform(owner, np.array(5)), plan.roofs or place.region.roofs)
     garden = np.where(spots.trees > 0.60, code["garden_tree"], code["lawn"])
     paved = uniform(owner, np.array(6)) < plan.paved
     drive = (inward < front) & (uniform(owner, np.array(7)) < 0.3)
     yard = np.where(paved | drive, code["yard"], garden)
     kind = np.where(street, code["asphalt"], np.where(house & whole, roof, yard)).astype(np.uint8)
-    return kind, np.where(street, np.uint32(place.key("street")), hashed(owner, house.astype(np.int32)))
+    # The two halves of a roof are objects of their own: one is brighter.
+    part = np.where(house, 1 + (inward > front + ridge), 0)
+    return kind, np.where(street, np.uint32(place.key("street")), hashed(owner, part))
 
 
-def _house(plan: Plan, owner: NDArray[np.uint32], along: Line, inward: Line) -> tuple[NDArray[np.bool_], Line]:
-    """Where the house of a lot stands, and how far it is from the street."""
+def _house(plan: Plan, owner: NDArray[np.uint32], along: Line, inward: Line) -> tuple[NDArray[np.bool_], Line, Line]:
+    """Where the house of a lot stands, how far it is from the street, and half its depth."""
     draws = [uniform(owner, np.array(number)) for number in range(5)]
     low, high, shallow, deep = plan.house
     wide = np.float32(plan.lot) * (low + (high - low) * draws[0])
-    tall = np.float32((plan.block[1] - plan.street) / 2) * (shallow + (deep - shallow) * draws[1])
+    tall = np.asarray((plan.block[1] - plan.street) / 2 * (shallow + (deep - shallow) * draws[1]), np.float32)
     left = (np.float32(plan.lot) - wide) * draws[2]
     near, far = (np.float32(side) for side in plan.setback)
     front = near + (far - near) * draws[3]
     inside = (along > left) & (along < left + wide) & (inward > front) & (inward < front + tall)
-    return np.asarray(inside & (draws[4] < plan.built)), front
+    return np.asarray(inside & (draws[4] < plan.built)), front, tall / 2
