@@ -66,7 +66,7 @@ def test_the_page_in_a_browser(browser: Any, material: Material, tmp_path: Path,
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.locator("img").count() == 2
     assert all(tab.locator("img").evaluate_all("images => images.map(image => image.naturalWidth > 0)"))
-    for selector in ("p", "figcaption", "caption", "td", "nav a", ".facts dt", "svg text"):
+    for selector in ("p", "figcaption", "th", "td", "nav a", ".facts dt", "svg text"):
         element = tab.locator(selector).first
         kind = "fill" if selector == "svg text" else "color"
         ink = rgb(element.evaluate(f"element => getComputedStyle(element).{kind}"))

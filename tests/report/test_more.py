@@ -49,9 +49,16 @@ def test_several_labels_a_patch(tmp_path: Path) -> None:
 
 def test_areas(tmp_path: Path) -> None:
     (table,) = tables_of(tmp_path, AREAS)
-    assert table.title == "U-Net: area of each class"
+    assert table.title == "Area of each class"
     assert table.lines[1] == ("Forest", "75.0 %", "3,000.0 \u00b1 1.5 ha")
     assert "640 units" in table.note
+
+
+def test_areas_of_the_same_land_stand_once(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "evaluation.json").write_text(json.dumps({**AREAS, "name": name}))
+    assert len(more.every(find([tmp_path]))) == 1
 
 
 def test_calibration_leaves_out_what_nothing_fell_into(tmp_path: Path) -> None:

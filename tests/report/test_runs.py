@@ -24,15 +24,21 @@ CARD = {
     "bands": ["B02", "B03"],
     "pixel_size_m": 10.0,
     "identity": "0123456789abcdef",
-    "training": {"num_train": 1_200, "num_validation": 90, "best_epoch": 2, "precision": "bf16"},
+    "training": {
+        "num_train": 1_200,
+        "num_validation": 90,
+        "best_epoch": 2,
+        "precision": "bf16",
+        "validation": {"overall_accuracy": 0.75},
+    },
 }
 
 
-def write_run(folder: Path, name: str = "run", network: str = "unet", log: bool = True) -> None:
+def write_run(folder: Path, name: str = "run", network: str = "unet", log: bool = True, epochs: Any = EPOCHS) -> None:
     (folder / name / "card").mkdir(parents=True)
     (folder / name / "card" / "card.json").write_text(json.dumps({**CARD, "network": network}))
     if log:
-        lines = [{"format": 1}, {"kind": "step", "done": 1}, *({"kind": "epoch", **epoch} for epoch in EPOCHS)]
+        lines = [{"format": 1}, {"kind": "step", "done": 1}, *({"kind": "epoch", **epoch} for epoch in epochs)]
         (folder / name / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -65,9 +71,17 @@ def test_a_run_says_what_it_was(tmp_path: Path) -> None:
         "Samples": "1,200 for training, 90 for validation",
         "Epochs": "2, the best after 2",
         "Time": "5.0 s",
+        "On the validation part": "overall accuracy 0.750",
         "Precision": "bf16",
         "Card": "identity 0123456789ab",
     }
+
+
+def test_what_was_fitted_at_once_has_no_curve(tmp_path: Path) -> None:
+    write_run(tmp_path, network="forest", epochs=EPOCHS[:1])
+    (run,) = runs.runs(find([tmp_path]))
+    assert run.curves == {}
+    assert "Epochs" not in run.facts
 
 
 def test_runs_with_curves_come_first(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ def every(found: Found) -> tuple[Table, ...]:
             made.extend(_tables(found.json(path), path))
         except (KeyError, TypeError, ValueError) as error:
             found.unread.append(f"{path}: {error!r}")
-    return tuple(made)
+    # Several maps judged on the same land have the same areas: one table says it.
+    return tuple({(table.head, table.lines): table for table in reversed(made)}.values())[::-1]
 
 
 def _tables(content: Mapping[str, Any], path: Path) -> Iterator[Table]:
@@ -48,7 +49,7 @@ def _areas(content: Mapping[str, Any], name: str, path: Path) -> Table:
         "; "
     )
     head = ("Class", "Share", "Area, with its 95 % confidence interval")
-    return Table(f"{name}: area of each class", f"{note}.", head, lines, path)
+    return Table("Area of each class", f"{note}.", head, lines, path)
 
 
 def _percent(figure: Mapping[str, Any]) -> str:

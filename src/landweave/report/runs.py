@@ -38,7 +38,9 @@ def _run(found: Found, path: Path) -> Run | None:
         return None
     folder = path.parent.parent
     epochs = _epochs(found, folder / "log.jsonl")
-    return Run(title_of(card["network"]), curves(epochs), _facts(card, epochs), folder)
+    # What was fitted at once, such as a forest, has one point and no curve.
+    drawn = curves(epochs) if len(epochs) > 1 else {}
+    return Run(title_of(card["network"]), drawn, _facts(card, epochs), folder)
 
 
 def _epochs(found: Found, path: Path) -> list[dict[str, Any]]:
@@ -81,10 +83,13 @@ def _facts(card: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> dict
     facts["Sees"] = f"{card['sensor']}: {' '.join(card['bands'])}, pixels of {card['pixel_size_m']:g} m"
     if "num_train" in training:
         facts["Samples"] = _samples(training)
-    if epochs:
+    if len(epochs) > 1:
         best = training.get("best_epoch")
         facts["Epochs"] = f"{epochs[-1]['done']}" + (f", the best after {best}" if best else "")
         facts["Time"] = tables.duration(sum(float(epoch.get("seconds", 0)) for epoch in epochs))
+    if figures := training.get("validation"):
+        shown = (f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items() if _is_number(value))
+        facts["On the validation part"] = ", ".join(shown)
     if "precision" in training:
         facts["Precision"] = str(training["precision"])
     facts["Card"] = f"identity {str(card.get('identity', ''))[:12]}"
@@ -99,7 +104,7 @@ def _samples(training: Mapping[str, Any]) -> str:
 def archives(found: Found) -> dict[str, dict[str, str]]:
     """What the manifests of archives say, by the name of the folder."""
     every = ((path, found.json(path)) for path in found.of("archive"))
-    return {f"Archive {path.parent.name}": _archive(manifest) for path, manifest in every if "layout" in manifest}
+    return {f"Archive ({path.parent.name}/)": _archive(manifest) for path, manifest in every if "layout" in manifest}
 
 
 def _archive(manifest: Mapping[str, Any]) -> dict[str, str]:
