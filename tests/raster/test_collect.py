@@ -11,7 +11,7 @@ from tests.raster.making import LANDSAT, PRODUCT, SIDECAR, grid, numbers, write_
 from tests.raster.test_api import item
 
 from landweave.config import check
-from landweave.errors import CatalogError, ConfigError, SceneError
+from landweave.errors import CatalogError, ConfigError, OutputError, SceneError
 from landweave.raster.catalog import read_catalog
 from landweave.raster.collect import CatalogJob, collect
 from landweave.raster.write import write_tile
@@ -103,3 +103,29 @@ def test_sensors_of_one_s_own(tmp_path: Path) -> None:
     (scene,) = read_catalog(tmp_path / "catalog.parquet")
     assert scene.sensor.name == "pan"
     assert scene.sensor.bands[0].pixel_size_m == 0.5
+
+
+def test_the_same_job_makes_its_catalog_anew(tmp_path: Path) -> None:
+    write_safe(tmp_path / "scenes")
+    collect(job(tmp_path / "scenes"), tmp_path / "catalog.parquet")
+    first = (tmp_path / "catalog.parquet").read_bytes()
+    collect(job(tmp_path / "scenes"), tmp_path / "catalog.parquet")
+    assert (tmp_path / "catalog.parquet").read_bytes() == first
+    write_landsat(tmp_path / "scenes")
+    assert len(collect(job(tmp_path / "scenes"), tmp_path / "catalog.parquet").scenes) == 2
+
+
+def test_another_job_s_catalog_and_other_files_are_not_written_over(tmp_path: Path) -> None:
+    write_safe(tmp_path / "scenes")
+    collect(job(tmp_path / "scenes"), tmp_path / "catalog.parquet")
+    (tmp_path / "map.tif").write_text("precious")
+    for place, words, given in (("catalog.parquet", {"max_cloud_cover": 50}, "another catalog job"),
+                                ("map.tif", {}, "no catalog")):  # fmt: skip
+        before = (tmp_path / place).read_bytes()
+        with pytest.raises(OutputError) as caught:
+            collect(job(tmp_path / "scenes", **words), tmp_path / place)
+        assert place in caught.value.given
+        assert given in caught.value.given
+        assert "a new file" in caught.value.expected
+        assert "-o" in caught.value.do
+        assert (tmp_path / place).read_bytes() == before

@@ -24,6 +24,15 @@ def write_catalog(scenes: Sequence[Scene], path: Path) -> None:
         CatalogError: There is no scene, two are of one name, or a path is not UTF-8.
         OutputError: The place cannot be written.
     """
+    write_table(to_table(scenes), path)
+
+
+def to_table(scenes: Sequence[Scene]) -> pyarrow.Table:
+    """The scenes as a table of STAC items.
+
+    Raises:
+        CatalogError: There is no scene, two are of one name, or a path is not UTF-8.
+    """
     if not scenes:
         raise CatalogError("no scene for a catalog", "at least one", "name folders that hold scenes")
     # Masks of two scenes with one name would be told apart by nobody later.
@@ -31,7 +40,15 @@ def write_catalog(scenes: Sequence[Scene], path: Path) -> None:
     items = [to_item(scene).to_dict(include_self_link=False) for scene in scenes]
     _check_text(items)
     # One batch: the columns are known before the first row is written, whatever scenes there are.
-    table = stac_geoparquet.arrow.parse_stac_items_to_arrow(items).read_all()
+    return stac_geoparquet.arrow.parse_stac_items_to_arrow(items).read_all()
+
+
+def write_table(table: pyarrow.Table, path: Path) -> None:
+    """Write what `to_table` gave, aside and renamed.
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
     with aside(path) as temporary:
         stac_geoparquet.arrow.to_parquet(table, temporary)
 

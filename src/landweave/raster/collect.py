@@ -10,9 +10,9 @@ from pydantic import Field
 
 from landweave.atomic import write_text
 from landweave.config import Config
-from landweave.errors import CatalogError
+from landweave.errors import CatalogError, OutputError
 from landweave.provenance import record
-from landweave.raster.catalog import write_catalog
+from landweave.raster.catalog import to_table, write_table
 from landweave.raster.files import is_remote
 from landweave.raster.products import Found, recognise
 from landweave.sensors import Sensor, load_sensors
@@ -43,18 +43,41 @@ def collect(job: CatalogJob, path: Path) -> Found:
     Raises:
         CatalogError: No scene was found; it says why each input was not read.
         SceneError: A folder is not there.
-        OutputError: The place cannot be written.
+        OutputError: The place cannot be written, or holds something else.
     """
+    _check_place(job, path)
     sensors = load_sensors(job.sensors) if job.sensors else {}
     found = sum((_search(source, job, sensors) for source in job.sources), Found(()))
     clear = tuple(scene for scene in found.scenes if (scene.cloud_cover or 0) <= _most_clouds(job))
     if not clear:
         raise _nothing(job, found)
     found = Found(clear, found.unread)
-    write_catalog(found.scenes, path)
+    table = to_table(found.scenes)
     text = json.dumps(_summary(job, found), indent=1, sort_keys=True, ensure_ascii=False)
-    write_text(path.with_name(f"{path.name}.json"), text + "\n")
+    # The record first: a catalog without one would look like somebody else's, and could not be made anew.
+    write_text(_record_of(path), text + "\n")
+    write_table(table, path)
     return found
+
+
+def _record_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _check_place(job: CatalogJob, path: Path) -> None:
+    """Refuse a place where something else stands than this same job's catalog, which may be made anew."""
+    if not path.exists():
+        return
+    try:
+        made = json.loads(_record_of(path).read_text(encoding="utf-8"))["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        made = None
+    if made != record("catalog", job.model_dump(mode="json"))["fingerprint"]:
+        raise OutputError(
+            f"{path}, which holds " + ("another catalog job's work" if made else "something that is no catalog"),
+            "a new file, or the catalog of the same folders and options",
+            "remove it or choose another output with -o",
+        )
 
 
 def _most_clouds(job: CatalogJob) -> float:
