@@ -50,6 +50,7 @@ def patch(
         return
     values: dict[str, object] = {"scenes": scenes, "labels": labels, "legends": legends, "sensor": sensor, "crs": crs}
     values |= {"dataset": dataset, "folder": folder, "offset": offset, "legend": legend}
+    # What was not said is left to the configuration's own defaults.
     values |= {"bands": bands.split(",") if bands else None, "period": period}
     _cut({name: value for name, value in values.items() if value is not None}, sets or [], out, workers)
 
@@ -68,6 +69,7 @@ def _cut(values: dict[str, object], sets: list[str], out: Path | None, workers: 
         raise typer.BadParameter("name the archive to write, for example -o archive/", param_hint="-o")
     values = override(values, sets)
     executor = Pool(workers) if workers > 1 else Serial()
+    # After --set, so that a data set can be named either way.
     if "dataset" in values:
         records = table.run(check(FoldersJob, values, "options"), out, executor=executor)
     else:
@@ -82,6 +84,7 @@ def _verify(folder: Path) -> None:
     from landweave.errors import ArchiveError
     from landweave.patches.verify import verify
 
+    # All of them, so that one run tells everything that must be mended.
     checked = list(verify(folder))
     broken = [found for _, found in checked if found]
     for found in broken:

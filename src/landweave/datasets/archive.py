@@ -36,6 +36,7 @@ class ArchiveDataset:
     def __getitem__(self, place: int) -> Sample:
         """The patch at `place` of this part, counted from 0."""
         index = int(self.indices[place])
+        # One patch at a time is for looking at; training takes whole batches from the archive.
         stored = {key: array[0] for key, array in self.archive.batch([index]).items()}
         views = {view.key: _physical(view, stored[view.key], stored["valid"]) for view in self.archive.layout.views}
         return Sample(self._ids[index], views, stored["valid"], stored.get("mask"), stored.get("classes"))
@@ -46,5 +47,6 @@ def _physical(
 ) -> Float32[np.ndarray, "c h w"]:
     """Physical values, 0 where no pixel below is valid."""
     ratio = valid.shape[0] // view.px
+    # Any, not all: bilinear enlargement needs the neighbours of what is valid.
     usable: Any = valid.reshape(view.px, ratio, view.px, ratio).any(axis=(1, 3))
     return np.where(usable, view.to_physical(numbers), np.float32(0))

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet
 
 from landweave.config import nearest
 from landweave.datasets.folders import Folders, FoldersJob, PatchFolder
 from landweave.errors import LegendError, SceneError, SplitError
-from landweave.legend import IGNORE, Crosswalk, crosswalk, legend
+from landweave.legend import IGNORE, crosswalk, legend
 from landweave.patches.layout import make_layout
 from landweave.patches.sample import Counts, Split
 from landweave.sensors import sensor
@@ -34,7 +35,7 @@ COLUMNS = ("patch_id", "labels", "split", "contains_seasonal_snow", "contains_cl
 def find_v1(job: FoldersJob) -> Folders:
     """The patches of BigEarthNet version 1 below `job.folder`: a folder each, with 12 GeoTIFFs and a json of labels.
 
-    The published split stands in train.csv, val.csv and test.csv (or .csv.bz2), anywhere below it.
+    The published split stands in train.csv, val.csv and test.csv (or .csv.bz2), in the folder or one below it.
 
     Raises:
         SceneError: There is no patch, or a json is damaged.
@@ -57,6 +58,7 @@ def find_v1(job: FoldersJob) -> Folders:
         elif not classes:
             counts.leave("left: no label of this legend")
         else:
+            # Patches were cut from level 1C products whose names tell the baseline; their own do not.
             product = str(note.get("tile_source", ""))
             added = known.offset_number(_baseline(product), job.offset)
             time = str(note.get("acquisition_date", "")).replace(" ", "T")
@@ -84,6 +86,7 @@ def find_v2(job: FoldersJob) -> Folders:
     for path in sorted({path.parent for path in job.folder.rglob("*_B02.tif")}):
         if path.name in away:
             counts.leave("left: in a list to leave away")
+        # The published table leaves out patches with snow or clouds: what it lacks has no labels.
         elif path.name not in table:
             counts.leave(f"left: not in {METADATA}")
         else:
@@ -100,6 +103,7 @@ class _Labels:
     """Published names to indices of the legend that was asked for."""
 
     def __init__(self, published: str, wanted: str, targets: Sequence[str] = ("classes",)) -> None:
+        # From 43 classes one can go to 19, never back.
         kinds = ("bigearthnet-43", "bigearthnet-19")
         if wanted not in kinds or ("classes" in targets and kinds.index(wanted) < kinds.index(published)):
             raise LegendError(
@@ -108,10 +112,8 @@ class _Labels:
                 "name that with --legend, or take the masks alone with --set targets=['mask']",
             )
         self.published, self.wanted = legend(published), legend(wanted)
-        self.walk: Crosswalk | None = crosswalk(published, wanted) if wanted != published and self._down() else None
-
-    def _down(self) -> bool:
-        return self.published.name == "bigearthnet-43"
+        down = published == "bigearthnet-43" and wanted == "bigearthnet-19"
+        self.table = crosswalk(published, wanted).indices() if down else np.arange(256)
 
     def indices(self, names: Iterable[str], source: Path) -> tuple[int, ...]:
         """Indices of the wanted legend, ascending; classes that the crosswalk drops are left away."""
@@ -123,8 +125,7 @@ class _Labels:
                     "check that this is the data set that was named, as published",
                 )
         every = [self.published.index(name) for name in names]
-        table = self.walk.indices() if self.walk else range(256)
-        return tuple(sorted({int(table[index]) for index in every} - {IGNORE}))
+        return tuple(sorted({int(self.table[index]) for index in every} - {IGNORE}))
 
     def codes(self) -> dict[int, int]:
         """Class index of each CORINE code; codes that the crosswalk drops are left away."""
@@ -184,7 +185,8 @@ def read_parts(folder: Path) -> dict[str, Split]:
     """
     parts: dict[str, Split] = {}
     for split, names in _FILES.items():
-        lists = [path for name in names for path in (*folder.rglob(f"{name}.csv"), *folder.rglob(f"{name}.csv.bz2"))]
+        # Not everywhere below: a walk through half a million patch folders takes minutes.
+        lists = _near_top(folder, *(f"{name}{ending}" for name in names for ending in (".csv", ".csv.bz2")))
         if not lists:
             raise SplitError(
                 f"{folder} without {names[0]}.csv or {names[0]}.csv.bz2",
@@ -216,11 +218,17 @@ def _lines(path: Path) -> Iterator[str]:
         lines = content.decode("utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise SceneError(f"{path}: {error}", "a list of patches, one a line", "copy that list again") from error
+    # Published lists end their lines as Windows does, some with a second column.
     return (line.split(",")[0].strip() for line in lines if line.strip())
 
 
+def _near_top(folder: Path, *names: str) -> list[Path]:
+    """Files with one of these names in the folder or in one just below it."""
+    return [path for name in names for path in sorted([*folder.glob(name), *folder.glob(f"*/{name}")])]
+
+
 def _find_metadata(folder: Path) -> Path:
-    found = sorted(folder.rglob(METADATA))
+    found = _near_top(folder, METADATA)
     if not found:
         raise SceneError(
             f"{folder} without {METADATA}",

@@ -150,12 +150,14 @@ def run(job: FoldersJob, found: Folders, folder: Path, *, executor: Executor) ->
     layout = found.layout
     _check_files(found.patches, layout)
     counts = Counts(left=dict(found.left))
+    # By name, because the order of a folder's entries differs between file systems.
     kept = sorted(found.patches, key=lambda patch: patch.id)
     kept = _on_blocks(job, kept, counts) if job.split == "blocks" else _as_published(kept, counts)
     tasks = [
         FoldersTask(f"{number:06d}", folder, layout, some, found.codes, job.min_valid)
         for number, some in enumerate(_shared_out(kept, job.patches_per_shard))
     ]
+    # One patch before all others: a wrong data set is refused at once.
     if tasks:
         _make(tasks[0], tasks[0].patches[0], Counts())
     configuration = {**job.model_dump(mode="json"), "layout": layout.to_json()}
@@ -195,6 +197,7 @@ def _shared_out(patches: Sequence[PatchFolder], most: int) -> Iterator[tuple[Pat
 
 
 def _check_files(patches: Sequence[PatchFolder], layout: Layout) -> None:
+    # All of them before the first is read: a download that broke off shows here, not after a night.
     lacking = [(p, band) for p in patches for band in layout.bands if band not in p.files]
     lacking += [(p, "reference map") for p in patches if "mask" in layout.targets and p.reference is None]
     if lacking:
@@ -215,6 +218,7 @@ def _as_published(patches: Sequence[PatchFolder], counts: Counts) -> list[PatchF
 
 def _on_blocks(job: FoldersJob, patches: Sequence[PatchFolder], counts: Counts) -> list[PatchFolder]:
     """A part for each patch by the block that its middle lies on; patches too near to another part are left away."""
+    # Names tell the place only within a product, so the files are asked.
     grids = [grid_of(str(next(iter(patch.files.values())))) for patch in patches]
     blocks = [_block(grid, job.block_m) for grid in grids]
     if not patches:
@@ -235,6 +239,7 @@ def _on_blocks(job: FoldersJob, patches: Sequence[PatchFolder], counts: Counts) 
 
 def _block(grid: GeoBox, edge_m: float) -> str:
     box = grid.boundingbox
+    # By the middle, so that a patch on a border has one block.
     col, row = ((low + high) / 2 // edge_m for low, high in ((box.left, box.right), (box.bottom, box.top)))
     return f"{plane(grid)}/{row:.0f}_{col:.0f}"
 
@@ -262,7 +267,9 @@ def _read_view(
 ) -> tuple[Shaped[np.ndarray, "c h w"], Bool[np.ndarray, "h w"]]:
     """Stored numbers in the archive's encoding, whatever the processing baseline of the patch."""
     stacked = np.stack([_read_band(patch.files[band.name], view) for band in view.bands])
+    # The published files have no nodata tag; 0 is what the product itself uses.
     usable = (stacked != view.nodata).all(axis=0)
+    # In whole numbers: going by way of reflectance could round.
     shift = np.array([round(patch.added - band.offset / band.scale) for band in view.bands])[:, None, None]
     moved = stacked.astype(np.int64) + shift
     limits = np.iinfo(view.dtype)
@@ -291,15 +298,17 @@ def _read_band(path: Path, view: View) -> Shaped[np.ndarray, "h w"]:
 
 def _read_reference(path: Path, layout: Layout, codes: Mapping[int, int]) -> UInt8[np.ndarray, "h w"]:
     numbers = read_numbers(str(path), Window.of((layout.patch_px, layout.patch_px)))[0]
+    # Codes go up to 523 and do not fit into the table of a byte.
     found, place = np.unique(numbers, return_inverse=True)
     return np.array([codes.get(int(code), IGNORE) for code in found], np.uint8)[place].reshape(numbers.shape)
 
 
 def _row(patch: PatchFolder, grid: GeoBox) -> Row:
     box = grid.boundingbox
+    assert patch.split, "a patch without a part"
     return Row(
         id=patch.id,
-        split=patch.split or "train",
+        split=patch.split,
         block=patch.block or "published",
         scene=patch.scene,
         source=patch.reference.name if patch.reference else "labels",

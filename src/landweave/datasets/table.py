@@ -37,6 +37,7 @@ def run(job: FoldersJob, folder: Path, *, executor: Executor) -> Iterator[Progre
     Raises:
         LandweaveError: What cannot work is refused before the first patch is read.
     """
+    # The name first: a wrong one is the likelier mistake, and needs no disk.
     find = reader(job.dataset)
     if not job.folder.is_dir():
         raise SceneError(f"{job.folder}, which is no folder", f"the folder of {job.dataset}", "check the path")

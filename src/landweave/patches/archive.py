@@ -74,11 +74,13 @@ def write_shard(folder: Path, name: str, layout: Layout, arrays: Arrays, rows: S
         ArchiveError: The arrays are not those of the layout.
         OutputError: The file cannot be written.
     """
+    # A wrong shape would be found only when training reads it, hours later and elsewhere.
     _check_arrays(layout, arrays, len(rows))
     path = folder / SHARDS / f"{name}.h5"
     content, starts = _hdf5(layout, arrays)
     write_bytes(path, content)
     shard = Shard(name, len(rows), len(content), hashlib.sha256(content).hexdigest(), starts)
+    # Validation and test must not leak into what the network is given, not even by a mean.
     train = np.array([row.split == "train" for row in rows], bool)
     sums = stats.add(
         stats.band_sums(view, arrays[view.key][train], arrays["valid"][train]) for view in layout.views if train.any()
@@ -109,8 +111,10 @@ def finish(
         SplitError: There is no patch for training, or parts overlap or touch.
         OutputError: The files cannot be written.
     """
+    # What stands on disk counts, not what tasks reported: a run that was killed reports nothing.
     notes = [json.loads(path.read_text("utf-8")) for path in sorted((folder / SHARDS).glob("*.json"))]
     rows = [Row(**{**row, "bounds": tuple(row["bounds"])}) for note in notes for row in note["rows"]]
+    # Every part is named even where it is empty, so that readers need not guess.
     counts = {part: sum(row.split == part for row in rows) for part in SPLITS}
     if not counts["train"]:
         raise SplitError(f"{len(rows)} patches, none for training", "at least one", "see what was left away, and why")
@@ -127,12 +131,14 @@ def finish(
         "index_sha256": file_sha256(folder / INDEX),
     }
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True, default=str) + "\n")
+    # Opened as a reader would, so that what was just written is known to be readable.
     return open_archive(folder)
 
 
 def _distances(rows: Sequence[Row], may_touch: bool) -> dict[str, float | None]:
     places = index.places(rows)
     distance_m = split.distances(places)
+    # Published splits are what results in papers rest on: they are told about, not mended.
     if not may_touch:
         split.check_apart(places, distance_m)
     return distance_m
@@ -166,8 +172,10 @@ class Archive:
         self._first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self._shapes = self.layout.shapes()
         self._splits = np.asarray(index.read_column(folder / INDEX, "split"))
+        # A foreign index would give patches a part that they do not have.
         if len(self._splits) != len(self):
             raise ValueError(f"{INDEX} of {len(self._splits)} rows for {len(self)} patches")
+        # Filled as shards are asked for: an archive of a thousand of them opens at once.
         self._maps: dict[int, dict[str, NDArray[Any]]] = {}
         _allow_files(len(self.shards))
 
@@ -238,6 +246,7 @@ class Archive:
         """
         wanted = np.asarray(indices, np.int64)
         self._check(wanted)
+        # No HDF5 from here on: its lock and its copies cost more than the bytes.
         shards = np.searchsorted(self._first, wanted, side="right") - 1
         rows = wanted - self._first[shards]
         if wanted.size and shards[0] == shards[-1] and (np.diff(wanted) == 1).all():
@@ -255,6 +264,7 @@ class Archive:
 
     def _gather(self, shards: list[int], rows: list[int]) -> dict[str, Shaped[np.ndarray, "n ..."]]:
         found = {key: np.empty((len(rows), *shape), dtype) for key, (shape, dtype) in self._shapes.items()}
+        # One array after the other, so that the memory written to is walked in order.
         sources = [self._map(shard) for shard in shards]
         for key, target in found.items():
             for place, (source, row) in enumerate(zip(sources, rows, strict=True)):
@@ -288,6 +298,7 @@ def open_archive(folder: Path) -> Archive:
         if isinstance(error, ArchiveError):
             raise
         refuse(folder, error)
+    # Sizes cost a look at the folder; checksums cost reading it all, and have a command of their own.
     for shard in archive.shards:
         if reason := looks_broken(folder, shard):
             raise ArchiveError(f"{_file(folder, shard)}: {reason}", "a whole shard", _CUT_AGAIN)
@@ -309,6 +320,7 @@ def _file(folder: Path, shard: Shard) -> Path:
 
 def refuse(folder: Path, error: Exception) -> NoReturn:
     """Say that `folder` is no archive, or not yet one, after `error`."""
+    # The manifest is written last: shards without one are a job that was stopped, not damage.
     begun = (folder / SHARDS).is_dir() and not (folder / MANIFEST).exists()
     raise ArchiveError(
         f"{folder}: cutting was begun and not ended" if begun else f"{folder}: {error}",
@@ -336,6 +348,7 @@ def _hdf5(layout: Layout, arrays: Arrays) -> tuple[bytes, dict[str, int]]:
     with h5py.File("shard", "w", alignment_threshold=1, alignment_interval=_PAGE, **options) as file:
         file.attrs["format"] = FORMAT
         file.attrs["layout"] = json.dumps(layout.to_json(), sort_keys=True)
+        # Without times, and in the layout's order: the same patches must give the same bytes.
         for key in layout.shapes():
             data = file.create_dataset(key, data=np.ascontiguousarray(arrays[key]), track_times=False)
             starts[key] = int(data.id.get_offset())
@@ -346,6 +359,7 @@ def _hdf5(layout: Layout, arrays: Arrays) -> tuple[bytes, dict[str, int]]:
 def _map_shard(folder: Path, shard: Shard, layout: Layout) -> dict[str, NDArray[Any]]:
     path = _file(folder, shard)
     try:
+        # The mapping outlives the open file, and the arrays keep the mapping alive.
         with path.open("rb") as file:
             pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return {key: _view(pages, shard, key, *layout.shapes()[key]) for key in layout.shapes()}

@@ -108,6 +108,7 @@ def cut_shard(task: PatchTask) -> dict[str, int]:
         LegendError: The map holds an id that the legend lacks.
         OutputError: The shard cannot be written.
     """
+    # One by one, so that a shard of many patches never lies in memory with all its land.
     counts = Counts()
     return write_patches(task.key, task.folder, task.layout, _cut_all(task, counts), counts)
 
@@ -116,6 +117,7 @@ def write_patches(
     key: str, folder: Path, layout: Layout, patches: Iterable[Patch | None], counts: Counts
 ) -> dict[str, int]:
     """Write the patches of a shard, those that there are; gives counts that add up."""
+    # A shard without a patch is no file: an empty data set cannot be mapped.
     made = [patch for patch in patches if patch is not None]
     counts.kept += len(made)
     if made:
@@ -127,6 +129,7 @@ def write_patches(
 def _cut_all(task: PatchTask, counts: Counts) -> Iterator[Patch | None]:
     for _, cuts in itertools.groupby(task.cuts, key=lambda cut: cut.block):
         for some in _near(list(cuts)):
+            # Decoding a block of a file is what costs: neighbours share it.
             land = _read_land(task, hull(cut.window for cut in some), counts)
             yield from (_cut(task, land, cut, counts) for cut in some)
 
@@ -164,6 +167,7 @@ def _cut(task: PatchTask, land: _Land, cut: Cut, counts: Counts) -> Patch | None
     grid = cut.window.on(task.grid)
     place = cut.window.inside(land.window)
     valid = land.valid[place.slices]
+    # Never less than one pixel, whatever share is asked for: nothing can be learnt from none.
     if valid.mean() < max(task.min_valid, 1e-9):
         counts.leave("left: too few valid pixels")
         return None
@@ -198,6 +202,7 @@ def _read_view(
     task: PatchTask, view: View, grid: GeoBox, counts: Counts
 ) -> tuple[Shaped[np.ndarray, "c h w"], Bool[np.ndarray, "h w"]]:
     names = [band.name for band in view.bands]
+    # Each view by itself: a mask is then judged on the pixels that it hides.
     values, valid = read(task.scene, names, grid)
     check_physical(values, valid, view.bands, task.scene.id)
     numbers, num_cut = view.to_numbers(values, valid)
@@ -220,6 +225,7 @@ def _labels(task: PatchTask, land: _Land, cut: Cut, grid: GeoBox) -> UInt8[np.nd
     if land.ids is not None:
         return task.layout.legend.to_indices(land.ids[cut.window.inside(land.window).slices])
     x, y = centres(grid)
+    # By centres, as areas are counted: pixels that a border cuts belong to one side only.
     inside = shapely.contains_xy(shapely.from_wkt(cut.labelled), x, y)
     return np.where(inside, np.uint8(cut.label or 0), np.uint8(IGNORE))
 
@@ -264,4 +270,5 @@ def plane(grid: GeoBox) -> str:
     """The CRS of a grid as text, "" for pixels without one."""
     if grid.crs is None:
         return ""
+    # The code where there is one: two texts of one CRS would pass for two.
     return f"EPSG:{grid.crs.epsg}" if grid.crs.epsg else grid.crs.to_wkt()

@@ -56,6 +56,7 @@ def common_bands(scenes: Sequence[Scene], asked: Sequence[str] = ()) -> tuple[st
             f"scenes of {' and '.join(sensors)}", "scenes of one sensor", "cut one archive for each sensor (--sensor)"
         )
     sensor = scenes[0].sensor
+    # Thermal bands would mix units: they are stored when they are asked for.
     unit = sensor.band(sensor.rgb[0]).unit
     known = [b.name for b in sensor.bands if b.unit == unit and all(b.name in scene.files for scene in scenes)]
     bands = tuple(asked or known)
@@ -77,6 +78,7 @@ def patch_grid(scene: Scene, layout: Layout, crs: str | None) -> GeoBox:
     """
     if crs is not None:
         return _in_crs(scene, layout, crs)
+    # The scene's grid is that of its finest band, which need not be one of those to store.
     finest = min(scene.sensor.band(name).pixel_size_m for name in scene.bands)
     stored = min(scene.sensor.band(name).pixel_size_m for name in layout.bands)
     ratio = stored / finest
@@ -100,6 +102,7 @@ def _in_crs(scene: Scene, layout: Layout, crs: str) -> GeoBox:
     if scene.grid.crs is None:
         raise GridError(f"scene {scene.id} without a CRS", f"one that can be brought to {crs}", "leave --crs away")
     box = scene.grid.extent.to_crs(crs).boundingbox
+    # Multiples of the coarsest size make the grids of all scenes in this CRS one grid.
     coarsest = layout.views[-1].pixel_size_m
     left, bottom = (math.floor(edge / coarsest) * coarsest for edge in (box.left, box.bottom))
     right, top = (math.ceil(edge / coarsest) * coarsest for edge in (box.right, box.top))
@@ -113,6 +116,7 @@ def planes(scenes: Sequence[Scene], grids: Sequence[GeoBox], layout: Layout) -> 
     for scene, grid in zip(scenes, grids, strict=True):
         name = plane(grid) or scene.id
         anchor = first.setdefault(name, grid)
+        # Snapped to whole coarsest pixels; the distances that are told are measured afterwards.
         col, row = ~anchor.affine * (grid.affine.c, grid.affine.f)
         step = layout.step_px
         made.append(Plane(name, scene, grid, (round(row / step) * step, round(col / step) * step)))

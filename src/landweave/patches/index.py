@@ -29,6 +29,7 @@ def write(path: Path, rows: Sequence[Row], places: Sequence[tuple[str, int]]) ->
         rows: One for each patch, in the order of the archive's indices.
         places: Shard and row in the shard of each.
     """
+    # In one CRS rectangles stay rectangles, to the last bit; evaluation relies on their pixels.
     systems = {row.crs for row in rows}
     shared = systems.pop() if len(systems) == 1 else _EVERYWHERE
     footprints = [_move(footprint(row), row.crs, shared) for row in rows]
@@ -49,6 +50,7 @@ def write(path: Path, rows: Sequence[Row], places: Sequence[tuple[str, int]]) ->
             [whole if part is None else part for whole, part in zip(footprints, parts, strict=True)], crs=shared or None
         ),
     }
+    # No row numbers and no times: the index is hashed.
     frame = geopandas.GeoDataFrame(columns, geometry="footprint")
     with aside(path) as temporary:
         frame.to_parquet(temporary, index=False)

@@ -59,6 +59,7 @@ def run_catalog(job: ScenesJob, folder: Path, *, executor: Executor) -> Iterator
     Raises:
         LandweaveError: As `run`; and where catalog, labels or legend are not there.
     """
+    # A user's own legend may have the name of a known one; it then stands before it.
     extra = load_legends(job.legends) if job.legends else None
     classes = legend(job.legend, extra) if job.legend else None
     yield from run(job, choose(job), job.labels, classes, folder, executor=executor)
@@ -85,9 +86,11 @@ def run(
     """
     files = sorted({path_of(str(labels_of(labels, scene))) for scene in scenes})
     plan = make_plan(job, scenes, labels, classes, folder)
+    # One patch of each scene: what is wrong with a scene is mostly wrong with all of it.
     for task in plan.tasks:
         if task.key.endswith("-0000"):
             probe(task)
+    # Contents, not only names: labels that were corrected make another archive.
     configuration = {
         **job.model_dump(mode="json"),
         "layout": plan.layout.to_json(),
@@ -142,7 +145,7 @@ def cut(
         may_touch: True for a split as somebody else published it, whose parts may touch.
     """
     with opened(folder, configuration) as ledger:
-
+        # Shards that somebody deleted because they were broken are cut again.
         def intact(task: TaskT) -> bool:
             return not ledger.done[task.key].get("patches") or stands(folder, task.key)
 
@@ -150,6 +153,7 @@ def cut(
         for record in fulfil(function, tasks, executor, ledger, phase="patch", unit="shards", intact=intact):
             summary = record.summary
             yield record
+        # Nothing is left away in silence: the counts stay with the archive.
         away = {**(left or {}), **{name: int(num) for name, num in summary.items() if name != "patches"}}
         away |= {f"failed: shard {key}": 1 for key in ledger.failed}
         made = finish(folder, layout, configuration, away, may_touch)

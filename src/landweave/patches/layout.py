@@ -71,6 +71,7 @@ class View:
         if self.dtype.kind == "f":
             return np.where(inside, physical, np.float32(self.nodata or 0)).astype(self.dtype), 0
         scale, offset = (part.astype(np.float64)[:, None, None] for part in self._encoding())
+        # float64, because float32 has too few digits for 65535 steps beside an offset.
         numbers = np.rint((physical.astype(np.float64) - offset) / scale)
         limits = np.iinfo(self.dtype)
         # A valid pixel must not become the number that means "no data".
@@ -147,6 +148,7 @@ class Layout:
             View(view["pixel_size_m"], view["px"], tuple(Band(**band) for band in view["bands"]), view["nodata"])
             for view in values["views"]
         )
+        # The legend as it was: a later version of landweave may know it otherwise.
         old = values["legend"]
         legend = Legend(old["name"], old["source"], tuple(LandClass(**entry) for entry in old["classes"]))
         return cls(values["sensor"], values["patch_px"], views, legend, tuple(values["targets"]))
@@ -203,6 +205,7 @@ def _check_bands(sensor: Sensor, names: tuple[str, ...]) -> tuple[Band, ...]:
     if not names or len(set(names)) != len(names):
         raise SensorError(f"bands {', '.join(names) or '(none)'}", "each band once", "name every band once")
     wanted = sensor.select(names)
+    # Statistics, networks and cards have one unit: a kelvin among reflectances would drown them.
     units = sorted({band.unit for band in wanted})
     if len(units) > 1:
         raise RadiometryError(
@@ -210,6 +213,7 @@ def _check_bands(sensor: Sensor, names: tuple[str, ...]) -> tuple[Band, ...]:
             "bands of one unit",
             "name the bands of one unit with --bands",
         )
+    # The sensor's order, so that two archives of the same bands are alike however they were asked for.
     return tuple(band for band in sensor.bands if band in wanted)
 
 

@@ -95,6 +95,7 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Lege
     """
     bands = common_bands(scenes, job.bands)
     shapes = drawn.read_polygons(labels, job.class_property) if labels.suffix.lower() in drawn.SUFFIXES else None
+    # Legends come before pixels: a class that is not known would else be found after hours.
     legend = _legend(labels, legend, shapes)
     layout = make_layout(scenes[0].sensor, bands, job.patch_px, legend, pixel_size_m=job.pixel_size_m)
     every = planes(scenes, [patch_grid(scene, layout, job.crs) for scene in scenes], layout)
@@ -102,6 +103,7 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Lege
         cuts, left = _cut_blocks(job, every, layout)
     else:
         cuts, left = _cut_polygons(job, every, layout, shapes), {}
+    # Polygons are drawn by hand: none is lost because clouds hide what lies around it.
     least = (0.5 if shapes is None else 0.0) if job.min_valid is None else job.min_valid
     make = partial(PatchTask, folder=folder, layout=layout, min_valid=least, min_labelled=job.min_labelled)
     named = [labels_of(labels, scene) for scene in scenes]
@@ -114,6 +116,7 @@ def labels_of(labels: Path, scene: Scene) -> Path:
     Raises:
         SceneError: There is no such file.
     """
+    # Not str.format: names of scenes may hold braces of their own.
     text = str(labels)
     for name, value in (("scene", scene.id), ("year", scene.datetime.year), ("date", scene.datetime.date())):
         text = text.replace(f"{{{name}}}", str(value))
@@ -137,6 +140,7 @@ def _legend(labels: Path, legend: Legend | None, shapes: list[Polygon] | None) -
 
 def _cut_blocks(job: PatchJob, every: Sequence[Plane], layout: Layout) -> tuple[list[list[Cut]], dict[str, int]]:
     """The patches of each scene on blocks that all scenes of a plane share."""
+    # Gaps in whole coarsest pixels keep every patch on the pixels of every view.
     step = layout.step_px
     blocks = Blocks(job.patch_px, job.block_patches, math.ceil(job.gap_px / step) * step)
     cuts = [_candidates(entry, blocks) for entry in every]
@@ -144,8 +148,9 @@ def _cut_blocks(job: PatchJob, every: Sequence[Plane], layout: Layout) -> tuple[
         dealt = deal((cut.block for row in cuts for cut in row), job.fractions, job.seed)
         return _leave_near(every, [[_with(cut, dealt[cut.block]) for cut in row] for row in cuts], layout, blocks)
     areas = _read_areas(job.areas)
-    kept = [[c for cut in row for c in _within(cut, entry, areas)] for entry, row in zip(every, cuts, strict=True)]
-    return kept, {"left: not within one area": sum(map(len, cuts)) - sum(map(len, kept))}
+    kept = [list(_within(row, entry, areas)) for entry, row in zip(every, cuts, strict=True)]
+    num_left = sum(map(len, cuts)) - sum(map(len, kept))
+    return kept, {"left: not within one area": num_left} if num_left else {}
 
 
 def _candidates(entry: Plane, blocks: Blocks) -> list[Cut]:
@@ -191,21 +196,25 @@ def _read_areas(path: Path) -> list[Polygon]:
             f"parts {', '.join(SPLITS)}",
             "mend the property split of the areas",
         )
+    # Checked as drawn: areas that touch are a mistake even where no patch lies on the border.
     places = [Place(area.crs, area.shape, area.label) for area in areas]  # type: ignore[arg-type]
     check_apart(places, distances(places))
     return areas
 
 
-def _within(cut: Cut, entry: Plane, areas: list[Polygon]) -> Iterator[Cut]:
-    land = _place(entry, cut).shape
-    for area in drawn.moved(areas, entry.name):
-        if area.shape.covers(land):
+def _within(cuts: list[Cut], entry: Plane, areas: list[Polygon]) -> Iterator[Cut]:
+    here = drawn.moved(areas, entry.name)
+    for cut in cuts:
+        land = _place(entry, cut).shape
+        # Wholly within: half a patch in another area would be the leak that areas are drawn against.
+        area = next((area for area in here if area.shape.covers(land)), None)
+        if area is not None:
             yield dataclasses.replace(cut, split=area.label, block=f"area {area.name}")  # type: ignore[arg-type]
-            return
 
 
 def _cut_polygons(job: PatchJob, every: Sequence[Plane], layout: Layout, shapes: list[Polygon]) -> list[list[Cut]]:
     """The patches of each scene around polygons; each polygon as a whole is for one part."""
+    # Grouped once, in one CRS: a polygon must be in the same part in every scene.
     first = drawn.groups(drawn.moved(shapes, every[0].name))
     labels = {f"polygon {shapes[group].name}": shapes[group].label for group in first}
     dealt = deal_by_class(labels, job.fractions, job.seed)
@@ -230,6 +239,7 @@ def _tasks(
     for number, (entry, row, labels) in enumerate(scenes):
         num_shards = math.ceil(len(row) / most)
         for shard in range(num_shards):
+            # Even shares, so that the last task is not the short one that all wait for, or the long one.
             some = row[shard * len(row) // num_shards : (shard + 1) * len(row) // num_shards]
             yield make(
                 key=f"{number:05d}-{shard:04d}",

@@ -63,6 +63,7 @@ def read_polygons(path: Path, property_name: str) -> list[Polygon]:
         )
     if frame.crs is None:
         raise GridError(f"{path} without a CRS", "polygons with a CRS", "give the file its CRS")
+    # Mended rather than refused: hand-drawn borders often cross themselves by a hair.
     crs = frame.crs.to_string()
     return [
         Polygon(str(name), shapely.make_valid(shape), crs, str(label))
@@ -123,6 +124,7 @@ def groups(polygons: Sequence[Polygon]) -> list[int]:
     """A group for each polygon: those that touch or overlap share one, since no border could be drawn between them."""
     group = list(range(len(polygons)))
     shapes = np.array([polygon.shape for polygon in polygons], object)
+    # Few polygons, so that relabelling whole groups is quick enough.
     for one, other in shapely.STRtree(shapes).query(shapes, predicate="intersects").T.tolist():
         low, high = sorted((group[one], group[other]))
         group = [low if entry == high else entry for entry in group]
@@ -140,6 +142,7 @@ def pieces(shape: shapely.Geometry, grid: GeoBox, patch_px: int, step_px: int) -
     for row, col in itertools.product(*starts):
         window = Window(row, col, patch_px, patch_px)
         box = window.on(grid).boundingbox
+        # The exact part is kept as text: it says where labels are, to evaluation and to people.
         part = shape.intersection(shapely.box(box.left, box.bottom, box.right, box.top))
         if part.area > 0:
             yield window, shapely.to_wkt(part, rounding_precision=-1)

@@ -79,6 +79,7 @@ class Blocks:
             range(start // self.pitch_px, (start + size - 1) // self.pitch_px + 1)
             for start, size in zip(corner, shape, strict=True)
         ]
+        # By block, so that patches which are read together are neighbours.
         whole = Window.of(shape)
         for block in itertools.product(*spans):
             for inner in itertools.product(range(self.block_patches), repeat=2):
@@ -97,6 +98,7 @@ def deal(blocks: Iterable[str], fractions: Fractions, seed: int) -> dict[str, Sp
     Raises:
         SplitError: Fractions are no fractions, or there are fewer blocks than parts.
     """
+    # Sorted, because the order in which scenes come must not decide who is tested.
     names = sorted(set(blocks))
     wanted = [split for split, fraction in zip(SPLITS, fractions, strict=True) if fraction > 0]
     if min(fractions) < 0 or not math.isclose(sum(fractions), 1, abs_tol=1e-6) or "train" not in wanted:
@@ -111,6 +113,7 @@ def deal(blocks: Iterable[str], fractions: Fractions, seed: int) -> dict[str, Sp
             "at least one block for each part",
             "make blocks smaller (--set patch_px=... block_patches=... or block_m=...), or bring more scenes",
         )
+    # A permutation rather than a draw for each: few blocks would else miss the fractions by far.
     order = np.random.default_rng(seed).permutation(len(names))
     sizes = _whole_sizes(len(names), fractions)
     parts = [split for split, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
@@ -127,6 +130,7 @@ def deal_by_class(labels: Mapping[str, str], fractions: Fractions, seed: int) ->
         fractions: As for `deal`.
         seed: As for `deal`.
     """
+    # Classes one by one: dealt together, a rare one would often miss a part.
     dealt: dict[str, Split] = {}
     for label in sorted(set(labels.values())):
         names = [name for name, other in labels.items() if other == label]
@@ -140,6 +144,7 @@ def deal_by_class(labels: Mapping[str, str], fractions: Fractions, seed: int) ->
 
 def _whole_sizes(num: int, fractions: Fractions) -> list[int]:
     """Whole numbers with sum `num`, by largest remainder, none 0 where its fraction is not."""
+    # A part that was asked for gets a block even where its share rounds to none.
     exact = [num * fraction for fraction in fractions]
     sizes = [max(int(value), int(value > 0)) for value in exact]
     while sum(sizes) > num:
@@ -164,6 +169,7 @@ def check_apart(places: Sequence[Place], distance_m: dict[str, float | None]) ->
         SplitError: Two parts do; it names them and where.
     """
     for (one, other), distance in zip(PAIRS, distance_m.values(), strict=True):
+        # Touching counts as overlapping: neighbours along an edge are nearly the same land.
         if distance is not None and distance <= 0:
             where = _meeting(places, one, other)
             raise SplitError(
@@ -175,6 +181,7 @@ def check_apart(places: Sequence[Place], distance_m: dict[str, float | None]) ->
 
 def apart(places: Sequence[Place], gap_m: float) -> NDArray[np.bool_]:
     """Which places to keep so that parts lie `gap_m` apart: test stays, validation yields, train yields most."""
+    # Test is the dearest: what is judged must not depend on what is trained.
     keep = np.ones(len(places), bool)
     for place, split in enumerate(("validation", "train")):
         stronger = ("test",) if place == 0 else ("test", "validation")
@@ -197,9 +204,11 @@ def _distance_to(targets: Sequence[Place], places: Sequence[Place]) -> NDArray[n
     for plane, target_plane in itertools.product(planes, sorted({target.plane for target in targets})):
         if plane != target_plane and not (_is_crs(plane) and _is_crs(target_plane)):
             continue
+        # Metres are those of the place's own zone, where its projection is true to scale.
         here = np.array([i for i, place in enumerate(places) if place.plane == plane])
         shapes = _moved([target.shape for target in targets if target.plane == target_plane], target_plane, plane)
         inputs = np.array([places[i].shape for i in here])
+        # A tree, because an archive has hundreds of thousands of patches.
         (of, _), near = shapely.STRtree(shapes).query_nearest(inputs, return_distance=True, all_matches=False)
         found[here[of]] = np.minimum(found[here[of]], near)
     return found

@@ -71,6 +71,7 @@ def band_sums(
     """
     num, height, _ = valid.shape
     ratio = height // view.px
+    # Views of other sizes are judged by one mask, because the network sees them together.
     usable = np.asarray(valid.reshape(num, view.px, ratio, view.px, ratio).all(axis=(2, 4)))
     return {band.name: _sums(numbers[:, channel], usable) for channel, band in enumerate(view.bands)}
 
@@ -79,6 +80,7 @@ def _sums(numbers: Shaped[np.ndarray, "n h w"], valid: Bool[np.ndarray, "n h w"]
     if numbers.dtype.kind == "f":
         wide = numbers[valid].astype(np.float64)
         return BandSums(int(wide.size), float(wide.sum()), float(wide @ wide))
+    # 64 bits hold the squares of four thousand million pixels; beyond one shard Python's integers have no end.
     whole = numbers[valid].astype(np.int64)
     return BandSums(int(whole.size), int(whole.sum()), int(whole @ whole))
 

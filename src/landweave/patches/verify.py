@@ -34,8 +34,10 @@ def verify(folder: Path) -> Iterator[tuple[str, Broken | None]]:
     yield INDEX, _compare(folder, INDEX, index_sha256)
     for shard in shards:
         name = f"{SHARDS}/{shard.name}.h5"
+        # The size first: a file cut short need not be read to be known as broken.
         reason = looks_broken(folder, shard)
         yield name, Broken(name, reason) if reason else _compare(folder, name, shard.sha256)
+    # A shard that nobody knows is the trace of another job, or of a copy gone wrong.
     known = {shard.name for shard in shards}
     for path in sorted((folder / SHARDS).glob("*.h5")):
         if path.stem not in known and not path.name.startswith("."):
