@@ -11,10 +11,12 @@ import pytest
 from landweave import demo
 from landweave.atomic import locked
 from landweave.cli.demo import closing
+from landweave.config import load
 from landweave.demo import Stage
 from landweave.errors import OutputError
 from landweave.jobs.run import Progress
 from landweave.patches.plan import PatchJob
+from landweave.recipe.recipe import TrainRecipe
 from landweave.simulate.world import load_world
 
 IDENTITY = {"world": "demo-1", "version": "0.1.0"}
@@ -140,6 +142,14 @@ def test_the_last_lines_say_where_to_look_and_what_to_try(folder: Path) -> None:
     lines = "\n".join(closing(folder, demo.read_summary(folder)))
     for shown in ("overall accuracy", "report.html", "summary.json", "what to try next", "landweave map --card"):
         assert shown in lines
+
+
+@pytest.mark.parametrize("network", ["unet", "forest", "linear"])
+def test_recipes_beside_the_package_are_those_of_the_demo(network: str) -> None:
+    path = Path(__file__).parents[1] / "recipes" / f"demo-{network}.toml"
+    told = load(TrainRecipe, path)
+    wanted = TrainRecipe(archive=told.archive, network=network, **demo.RECIPES[network])
+    assert told.model_copy(update={"sensor": None, "legend": None}) == wanted
 
 
 def test_a_missing_summary_says_what_to_do(tmp_path: Path) -> None:

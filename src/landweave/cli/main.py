@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, Callable[..., None]]] = {
     "report": ("Maps", report),
     "demo": ("All of it", demo),
 }
+# What shells take for "ended by Ctrl-C".
 _INTERRUPTED = 130
 
 # A paragraph that begins with a backspace keeps its lines.
@@ -107,6 +108,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run `arguments` (without the program's name) and give the exit code; mistakes of the user are said on stderr."""
     debug = "--debug" in arguments
+    # It may stand anywhere: who needs it adds it to the end of a command that failed.
     words = [word for word in arguments if word != "--debug"]
     try:
         app(["--debug", *words] if debug else words, prog_name="landweave")
@@ -121,6 +123,7 @@ def run(arguments: list[str]) -> int:
             typer.echo("\nstopped; run the same command again to go on: what is done is kept", err=True)
         return code
     finally:
+        # Typer sets a hook of its own on every call.
         if not debug:
             sys.excepthook = unforeseen
     return 0

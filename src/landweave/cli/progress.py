@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import typer
 
+# Often enough to show life in a log, seldom enough to keep it readable.
 _LINE_EVERY_S = 5.0
 _REDRAWS_PER_S = 8.0
 _TASKS_LEFT_OUT = 3
@@ -83,6 +84,7 @@ class Pace:
 def draw(records: Iterable[Record]) -> Ending:
     """Run `records` to their end and draw them on stderr; gives what was seen."""
     began = time.monotonic()
+    # Bars in a file or a pipe would be rubbish; lines on a terminal would scroll away.
     ending = _bars(records) if sys.stderr.isatty() else _lines(records)
     ending.seconds = time.monotonic() - began
     return ending
@@ -137,6 +139,7 @@ def clock_text(seconds: float) -> str:
 
 def _bars(records: Iterable[Record]) -> Ending:
     """One bar a phase."""
+    # Here, not above: what is not drawn need not be loaded.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column

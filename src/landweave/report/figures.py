@@ -42,6 +42,7 @@ _STYLE: dict[str, Any] = {
     "grid.linewidth": 0.7,
     "legend.frameon": False,
 }
+# From this ratio of the largest to the smallest value on, a linear axis hides what is small.
 _LOG_FROM = 30.0
 
 
@@ -56,6 +57,7 @@ def curves(quantity: str, lines: Sequence[Curve]) -> str:
             color = _LINES[place % len(_LINES)]
             axes.plot(line.steps, line.values, style, marker=marker, color=color, label=line.name, linewidth=1.8)
         _dress(axes, quantity, lines)
+        # Who cannot see the curves reads where they begin and end.
         return _svg(figure, f"{quantity} over training: " + "; ".join(_words(line) for line in lines))
 
 
@@ -92,6 +94,7 @@ def _svg(figure: Figure, label: str) -> str:
 def png(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
     """Pixels as a data address that an <img> can show; pictures of few colours become small palette files."""
     image = Image.fromarray(np.ascontiguousarray(pixels))
+    # Without dithering a palette of enough colours changes no pixel.
     if image.getcolors(256):
         image = image.quantize(256, dither=Image.Dither.NONE)
     content = io.BytesIO()
@@ -105,8 +108,10 @@ def stretch(rgb: Float32[np.ndarray, "3 h w"], valid: np.ndarray) -> UInt8[np.nd
     One stretch for all bands keeps the balance of colours; invalid pixels are mid-grey.
     """
     seen = rgb[:, valid]
+    # Nothing to stretch: a scene of gaps and clouds alone.
     if not seen.size:
         return np.full((*rgb.shape[1:], 3), 128, np.uint8)
+    # Percentiles, since one roof or one wave would darken all else.
     low, high = np.percentile(seen, (1, 99))
     scaled = np.clip((rgb - low) / max(high - low, 1e-9), 0, 1) ** 0.8
     picture = np.moveaxis(np.round(255 * scaled), 0, -1).astype(np.uint8)

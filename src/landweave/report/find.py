@@ -15,6 +15,7 @@ from typing import Any
 from landweave.errors import ConfigError
 
 FORMAT = 1
+# Deep enough for a folder of runs with their cards, not so deep that a disk of scenes is walked.
 _DEPTH = 4
 _NAMES = {
     "evaluation": "evaluation.json",
@@ -56,6 +57,7 @@ class Found:
         """The records of a log, without its first line and without a last one that was torn."""
         records = []
         try:
+            # The first line says the format; after the last line end stands what a kill tore, or nothing.
             for text in path.read_text(encoding="utf-8").split("\n")[1:-1]:
                 records.append(json.loads(text))
         except (OSError, ValueError) as error:
@@ -94,5 +96,6 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_file():
             yield path
+        # Hidden folders are those that a job is still writing.
         elif depth and not path.name.startswith("."):
             yield from _walk(path, depth - 1)

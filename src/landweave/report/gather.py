@@ -49,6 +49,7 @@ def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Mat
 
 def _ordered(judgements: Iterable[Judgement], first: str | None) -> tuple[Judgement, ...]:
     """As they come, the best first, but for the one that was asked for."""
+    # sorted() keeps the order of equals: all others stay as they were.
     return tuple(sorted(judgements, key=lambda judgement: judgement.name != first if first else False))
 
 
@@ -72,6 +73,7 @@ def _told(found: Found, path: Path, key: str) -> Path | None:
     told = found.json(path).get("configuration", {}).get(key)
     if told is None:
         return None
+    # Evaluations written by the demo can be moved with their folder: their paths count from there.
     places = (Path(told), path.parent / told)
     return next((place for place in places if place.is_file()), places[0])
 

@@ -26,6 +26,7 @@ def judgements(found: Found, names: Mapping[Path, str] | None = None) -> tuple[J
     for path in found.of("evaluation"):
         try:
             content = found.json(path)
+            # Several labels a patch have no confusion matrix; report/more.py shows them.
             if "confusion" in content:
                 every.append(_judgement(content, path, (names or {}).get(path, path.parent.name)))
         except (KeyError, TypeError, ValueError, LandweaveError) as error:

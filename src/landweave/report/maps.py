@@ -17,6 +17,7 @@ from landweave.report.pictures import Place
 from landweave.report.runs import title_of
 
 _MPX = 1e6
+# What landweave simulate leaves in every product, so that no page shows it as an observation.
 _SIMULATED = "SIMULATED.txt"
 _UP = 6
 
@@ -44,6 +45,7 @@ def _job(path: Path, content: Mapping[str, Any]) -> Job:
         facts["Precision"] = str(content["precision"])
     if missing := content.get("tiles_missing"):
         facts["Set aside"] = ", ".join(map(str, missing))
+    # Waiting for one's turn is no work.
     phases = {name: float(seconds) for name, seconds in content.get("phases_s", {}).items() if name != "wait"}
     return Job(f"{title_of(str(content['network']))} ({path.parent.name}/)", facts, phases, path)
 
@@ -67,6 +69,7 @@ def place(found: Found, path: Path, truth: Path | None) -> Place | None:
 
 def _legend(item: Mapping[str, Any]) -> Legend | None:
     entries = item.get("assets", {}).get("map", {}).get("classification:classes", [])
+    # The number for no data stands among the classes of an item; which it is, the legend leaves open.
     nodata = {0, 255} - {entry["value"] for entry in entries if not entry.get("nodata")}
     classes = [
         LandClass(entry["value"], entry["title"], f"#{entry['color_hint'].lower()}")

@@ -19,6 +19,7 @@ from landweave.atomic import write_text
 from landweave.report import figures, tables
 from landweave.report.material import Job, Judgement, Material, Picture, Run
 
+# Below this width pictures are enlarged pixel by pixel, so that classes stay apart.
 _FINE_BELOW_PX = 480
 
 
@@ -41,7 +42,11 @@ def write(material: Material, path: Path) -> None:
 def render(material: Material, folder: Path) -> str:
     """The page as text; links to files are relative to `folder`, where the page will lie."""
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+        # Undefined names are mistakes of ours: they must not become gaps in a page.
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters["percent"] = tables.percent
     return environment.get_template("page.html").render(

@@ -18,8 +18,10 @@ from landweave.report import figures, tables
 from landweave.report.material import Picture, Row
 from landweave.tiling import Window
 
+# Large enough to be looked at, small enough that a page with twenty pictures can be sent by mail.
 _OVERVIEW_PX = 480
 _DETAIL_PX = 256
+# Squares along an edge among which the most varied one is looked for.
 _DETAIL_STEPS = 9
 _KM = 1000.0
 _FEW_CLASSES = 3
@@ -100,6 +102,7 @@ def _words(ids: UInt8[np.ndarray, "h w"], legend: Legend) -> str:
 
 def _detail(place: Place, grid: GeoBox) -> GeoBox:
     """The square with the greatest variety of classes, the first of equals."""
+    # The choice needs no full resolution: reading all of a large map for it would take minutes.
     coarse = overview(grid, _OVERVIEW_PX)
     ids, _ = read_map(place.truth or place.map, coarse, place.legend.nodata)
     edge = max(1, round(_DETAIL_PX * coarse.shape[0] / grid.shape[0]))

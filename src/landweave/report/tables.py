@@ -12,6 +12,8 @@ from landweave.report.material import Estimate, Judgement
 
 NONE = "\N{EN DASH}"
 _MINUTE_S, _HOUR_S = 60, 3600
+# Below this share a cell would say 0.0 though there is something.
+_LEAST_SHARE = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def bar(estimate: Estimate) -> Bar:
     value = 0.0 if math.isnan(estimate.value) else 100 * estimate.value
     text = interval(estimate)
     low, high = (100 * (estimate.low or 0), 100 * (estimate.high or 0)) if text else (value, value)
+    # An interval by the normal approximation can reach beyond the scale.
     return Bar(percent(estimate.value), text, *(min(max(number, 0.0), 100.0) for number in (value, low, high)))
 
 
@@ -128,7 +131,7 @@ def _cells(judgement: Judgement, row: int, total: int) -> list[Cell]:
 def _share_text(share: float, number: int) -> str:
     if not number:
         return ""
-    return "<0.1" if share < 0.0005 else f"{100 * share:.1f}"
+    return "<0.1" if share < _LEAST_SHARE else f"{100 * share:.1f}"
 
 
 def shares(ids: Iterable[int], counts: Sequence[int]) -> dict[int, float]:
