@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float32, UInt8
 
@@ -21,12 +23,17 @@ def reach_cells(ratio: int) -> int:
 def spread(ratio: int) -> Float32[np.ndarray, " k"]:
     """Weights of the cells along one axis: a pixel of `ratio` cells, widened by the optics; they add up to 1."""
     reach = reach_cells(ratio)
-    fine = 8
-    place = (np.arange(-reach * fine, (ratio + reach) * fine) + 0.5) / fine - ratio / 2
-    gauss = np.exp(-0.5 * (place / (SPREAD_PX * ratio)) ** 2)
-    box = np.ones(ratio * fine)
-    both = np.convolve(gauss, box, mode="same").reshape(-1, fine).sum(axis=1)
-    return np.asarray(both / both.sum(), np.float32)
+    borders = np.arange(-reach, ratio + reach + 1) - ratio / 2
+    sigma = SPREAD_PX * ratio
+    # The integral of a square of `ratio` cells that a Gaussian has widened, from far left to each border of a cell.
+    below = [_ramp((border + ratio / 2) / sigma) - _ramp((border - ratio / 2) / sigma) for border in borders]
+    weights = np.diff(below)
+    return np.asarray(weights / weights.sum(), np.float32)
+
+
+def _ramp(value: float) -> float:
+    """The integral of the normal distribution function."""
+    return value * (0.5 + 0.5 * math.erf(value / math.sqrt(2))) + math.exp(-(value**2) / 2) / math.sqrt(2 * math.pi)
 
 
 def to_pixels(cells: Plane, ratio: int, margin_cells: int) -> Plane:

@@ -197,4 +197,4 @@ def _house(plan: Plan, owner: NDArray[np.uint32], along: Line, inward: Line) -> 
     near, far = (np.float32(side) for side in plan.setback)
     front = near + (far - near) * draws[3]
     inside = (along > left) & (along < left + wide) & (inward > front) & (inward < front + tall)
-    return np.asarray(inside & (draws[4] < plan.built)), front, tall / 2
+    return np.asarray(inside & (draws[4] < plan.built)), front, np.asarray(tall / 2, np.float32)
