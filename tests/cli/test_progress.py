@@ -45,7 +45,22 @@ def test_a_line_comes_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     slow = (Record("map", done, 1_000) for done in range(1_001))
     progress._lines(slow, clock=lambda: float(next(ticks)))
     shown = capsys.readouterr().err.splitlines()
-    assert 100 < len(shown) < 600
+    assert 100 < len(shown) < 300
+
+
+def test_a_rare_phase_is_not_lost_among_many_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    ticks = iter(range(100_000))
+    both = (
+        record
+        for epoch in range(1, 21)
+        for record in [
+            *(Record("train", 10 * epoch - 10 + step, 200) for step in range(10)),
+            Record("validate", epoch, 20),
+        ]
+    )
+    progress._lines(both, clock=lambda: float(next(ticks)))
+    shown = capsys.readouterr().err.splitlines()
+    assert sum(line.startswith("validate") for line in shown) == 20
 
 
 def test_bars_are_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

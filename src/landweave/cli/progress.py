@@ -98,14 +98,16 @@ def _keep(ending: Ending, record: Record) -> None:
 
 def _lines(records: Iterable[Record], clock: Callable[[], float] = time.monotonic) -> Ending:
     """One line when a phase begins and ends, and one every few seconds between."""
-    ending, paces, spoken = Ending(), dict[str, Pace](), 0.0
+    ending, paces, spoken = Ending(), dict[str, Pace](), dict[str, float]()
     for record in records:
-        new = record.phase not in paces
-        pace = paces.setdefault(record.phase, Pace(clock(), record.done))
+        now = clock()
+        pace = paces.setdefault(record.phase, Pace(now, record.done))
         _keep(ending, record)
-        if new or record.failed or record.done == record.total or clock() - spoken >= _LINE_EVERY_S:
-            spoken = clock()
-            typer.echo(line(record, pace, spoken), err=True)
+        # Each phase has its own turn: the end of an epoch must not be lost among the steps.
+        silent = now - spoken.get(record.phase, -_LINE_EVERY_S)
+        if record.failed or record.done == record.total or silent >= _LINE_EVERY_S:
+            spoken[record.phase] = now
+            typer.echo(line(record, pace, now), err=True)
     return ending
 
 
