@@ -168,6 +168,23 @@ def test_the_archive_may_be_moved(folder: Path, trained: Path, tmp_path: Path) -
     assert (trained / "card").is_dir()
 
 
+def test_when_checkpoints_come_may_change(folder: Path, trained: Path) -> None:
+    assert making.train(making.recipe(folder, checkpoint_every_steps=1), trained)
+    assert (trained / "card").is_dir()
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains(folder: Path, tmp_path: Path) -> None:
+    world = World(device=torch.device("cuda", 0))
+    recipe = making.recipe(folder, epochs=12, precision="auto")
+    records = making.train(recipe, tmp_path / "run", world)
+    assert records[-1].summary["overall_accuracy"] > 0.8
+    making.stop_after(running.run(recipe, tmp_path / "stopped", world), 7)
+    making.train(recipe, tmp_path / "stopped", world)
+    _, network = load_card(tmp_path / "stopped" / "card")
+    assert network(torch.zeros(1, 3, 16, 16)).shape == (1, 3, 16, 16)
+
+
 def test_a_folder_with_something_else_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("dear reader")
     says(refused(OutputError, folder, tmp_path), "something else", "empty folder", "-o")

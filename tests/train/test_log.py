@@ -20,8 +20,8 @@ def end(step: int) -> EpochRecord:
     return EpochRecord(1, 2, step, {"loss": 0.5}, {"loss": 0.6, "overall_accuracy": 0.7}, is_best=True, seconds=1.0)
 
 
-def write(folder: Path, records: list[Record], step: int = 0) -> None:
-    with Log(folder, step) as log:
+def write(folder: Path, records: list[Record], step: int = 0, epoch: int = 0) -> None:
+    with Log(folder, step, epoch) as log:
         for record in records:
             log.write(record)
 
@@ -36,8 +36,15 @@ def test_records_are_read_back(tmp_path: Path) -> None:
 
 def test_going_on_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     write(tmp_path, [at(5), at(10), end(10), at(15)])
-    write(tmp_path, [at(12), at(15)], step=10)
+    write(tmp_path, [at(12), at(15)], step=10, epoch=1)
     assert [line["step"] for line in read_log(tmp_path)] == [5, 10, 10, 12, 15]
+
+
+def test_an_epoch_whose_end_comes_again_is_told_once(tmp_path: Path) -> None:
+    """The checkpoint may be from after the last update of an epoch and before its end."""
+    write(tmp_path, [at(5), at(10), end(10)])
+    write(tmp_path, [end(10)], step=10, epoch=0)
+    assert [line["kind"] for line in read_log(tmp_path)] == ["step", "step", "epoch"]
 
 
 def test_beginning_anew_forgets_everything(tmp_path: Path) -> None:
@@ -67,7 +74,7 @@ def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:
 
 def test_curves_are_for_tensorboard(tmp_path: Path) -> None:
     write(tmp_path, [at(5), at(10), end(10)])
-    write(tmp_path, [at(15)], step=10)
+    write(tmp_path, [at(15)], step=10, epoch=1)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [event.step for event in events.Scalars("train/loss")] == [5, 10, 15]

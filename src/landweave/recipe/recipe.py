@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -82,7 +82,7 @@ class TrainRecipe(Config):
     """Updates between two lines of the log."""
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _fits(self) -> TrainRecipe:
         if self.batch_global is not None and self.batch_per_rank is not None:
             raise ValueError("batch_global or batch_per_rank, not both")
         if self.stopping.monitor == "micro_f1" and self.task != "multilabel":

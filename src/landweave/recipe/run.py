@@ -62,8 +62,8 @@ def run(recipe: TrainRecipe, out: Path, world: World) -> Generator[Record | Prog
 
 
 def _identity(recipe: TrainRecipe, material: Material, world: World) -> str:
-    """What decides the weights; where the archive lies and how many ranks share the work does not."""
-    told = recipe.model_dump(mode="json", exclude={"archive"})
+    """What decides the weights: not where the archive lies, when checkpoints come, or how many ranks share the work."""
+    told = recipe.model_dump(mode="json", exclude={"archive", "checkpoint_every_s", "checkpoint_every_steps"})
     return fingerprint({**told, "archive": material.identity, "samples": recipe.samples_per_step(world.size)})
 
 
@@ -118,7 +118,7 @@ def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, ide
     feed, course = _feed(recipe, material, world), _course(recipe)
     going = Run(step, feed, course, world=world, folder=out / _CHECKPOINTS, identity=facts, resume=resume)
     with ExitStack() as held:
-        log = held.enter_context(Log(out, going.standing.step)) if world.is_first else None
+        log = held.enter_context(Log(out, going.standing.step, going.standing.epoch)) if world.is_first else None
         for record in going.records():
             if log:
                 log.write(record)

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt64
@@ -22,6 +22,7 @@ _POLL_S = 0.2
 Arrays = Mapping[str, NDArray[Any]]
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where samples come from: an archive, or arrays in memory."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -85,17 +85,19 @@ class Log:
 
     Args:
         folder: Of the run.
-        step: Where the run goes on: what an earlier process said about later steps is removed, so that the log of a
-            run that was stopped equals that of one that was not, but for seconds.
+        step: After which update the run goes on.
+        epoch: After which epoch. What an earlier process said about later steps and epochs is removed, so that the log
+            of a run that was stopped equals that of one that was not, but for seconds.
     """
 
-    def __init__(self, folder: Path, step: int = 0) -> None:
+    def __init__(self, folder: Path, step: int = 0, epoch: int = 0) -> None:
         self._path = folder / _LINES
-        kept = [line for line in read_log(folder) if line["step"] <= step] if step else []
+        reached = {"step": step, "epoch": epoch}
+        kept = [line for line in read_log(folder) if line["done"] <= reached[line["kind"]]]
         write_text(self._path, "".join(_line(entry) for entry in [{"format": FORMAT, "step": 0}, *kept]))
         with writing(folder):
             self._file = self._path.open("a", encoding="utf-8")
-            self._curves = SummaryWriter(str(folder / _CURVES), purge_step=step + 1 if step else None)
+            self._curves = SummaryWriter(str(folder / _CURVES), purge_step=step + 1)
 
     def write(self, record: Record) -> None:
         """Add one record."""
@@ -111,7 +113,7 @@ class Log:
         for name, value in curves.items():
             self._curves.add_scalar(name, value, entry["step"])
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Log:
         return self
 
     def __exit__(

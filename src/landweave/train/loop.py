@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from landweave.train.schedules import Schedule
 from landweave.train.step import Step, Sums
 
 
+@runtime_checkable
 class Feed(Protocol):
     """Where the loop takes its batches from."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ Sums = Mapping[str, Tensor]
 """Tensors that add up over batches and ranks."""
 
 
+@runtime_checkable
 class Step(Protocol):
     """What the loop drives. Everything that a checkpoint must hold stands in `networks` and `optimisers`."""
 
