@@ -79,11 +79,14 @@ _MOST: list[int] = [0]
 def take_turns(task: Square) -> Summary:
     """Gives the most tasks ever seen computing at once in this process, and its threads."""
     watch = Stopwatch()
-    with watch.turn():
+
+    def work() -> None:
         _INSIDE.append(task.key)
         _MOST[0] = max(_MOST[0], len(_INSIDE))
         time.sleep(0.01)
         _INSIDE.remove(task.key)
+
+    watch.compute(work)
     return {"most": _MOST[0], "threads": threading.active_count(), **watch.seconds}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 
 import pytest
 
-from landweave.jobs.worker import Setup, Stopwatch, num_cores, prepare
+from landweave.jobs.worker import Setup, Stopwatch, compute, num_cores, prepare
 
 
 def test_prepare_sets_gdal_cache_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +33,14 @@ def test_a_stopwatch_adds_by_phase() -> None:
     for _ in range(2):
         with watch("read"):
             time.sleep(0.01)
-    with pytest.raises(ZeroDivisionError), watch.turn():
-        _ = 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        watch.compute(lambda: 1 / 0)
     assert watch.seconds["read_s"] >= 0.02
     assert set(watch.seconds) == {"read_s", "wait_s", "compute_s"}
+
+
+def test_one_thread_computes() -> None:
+    names = {compute(lambda: threading.current_thread().name) for _ in range(3)}
+    assert len(names) == 1
+    assert names != {threading.current_thread().name}
+    assert Stopwatch().compute(lambda: 7) == 7

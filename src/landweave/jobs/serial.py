@@ -18,7 +18,7 @@ class Serial:
     Attributes:
         setup: How this process is prepared.
         in_flight: Tasks in flight at once, each in a thread of its own; they take turns to compute
-            (`worker.compute_slot`), so that reading and writing of some overlap with the computation of another.
+            (`worker.compute`), so that reading and writing of some overlap with the computation of another.
             1 runs one task after the other, in order, in the calling thread.
     """
 

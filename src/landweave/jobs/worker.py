@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import ctypes
+import functools
 import logging
 import os
 import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 GDAL_CACHE_MB = 256
-_TURN = threading.Lock()
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Setup:
 
 
 _PREPARED = [Setup()]
+# From glibc's malloc.h.
+_M_ARENA_MAX, _NUM_ARENAS = -8, 2
 
 
 def prepare(setup: Setup, own_process: bool = False) -> None:
@@ -44,8 +49,15 @@ def prepare(setup: Setup, own_process: bool = False) -> None:
     if own_process:
         logging.basicConfig(level=setup.log_level, format="%(levelname)s %(name)s: %(message)s", force=True)
     os.environ["GDAL_CACHEMAX"] = str(setup.gdal_cache_mb)
+    _limit_arenas()
     if setup.threads is not None:
         _limit_threads(setup.threads, own_process)
+
+
+def _limit_arenas() -> None:
+    """Let the threads of this process share two heaps: glibc gives each its own, and none gives memory back."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _NUM_ARENAS)
 
 
 def _limit_threads(threads: int, own_process: bool) -> None:
@@ -68,15 +80,19 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-@contextlib.contextmanager
-def compute_slot() -> Iterator[None]:
-    """Wait for this process's turn to compute, and hold it.
+def compute(function: Callable[[], ResultT]) -> ResultT:
+    """Run `function` when it is its turn, in the one thread of this process that computes; gives what it gives.
 
-    Several tasks are in flight in the threads of one process; they take turns here, so that one computes with all of
-    the process's threads while others read and write.
+    Several tasks are in flight in the threads of one process; one at a time computes here, with all of the process's
+    threads, while the others read and write. `function` must not call `compute` itself.
     """
-    with _TURN:
-        yield
+    return _computing().submit(function).result()
+
+
+@functools.cache
+def _computing() -> concurrent.futures.Executor:
+    # One thread and not just a lock: the allocator keeps an arena, and OpenMP a team, for every thread that computes.
+    return concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="compute")
 
 
 @dataclass
@@ -95,11 +111,13 @@ class Stopwatch:
             name = f"{phase}_s"
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
-    @contextlib.contextmanager
-    def turn(self, phase: str = "compute") -> Iterator[None]:
-        """`compute_slot` with the waiting time added to `wait_s` and the time in it to `phase`."""
-        with contextlib.ExitStack() as stack:
-            with self("wait"):
-                stack.enter_context(compute_slot())
-            stack.enter_context(self(phase))
-            yield
+    def compute(self, function: Callable[[], ResultT], phase: str = "compute") -> ResultT:
+        """`compute` with the waiting time added to `wait_s` and the time in it to `phase`."""
+        asked = time.perf_counter()
+
+        def timed() -> ResultT:
+            self.seconds["wait_s"] = self.seconds.get("wait_s", 0.0) + time.perf_counter() - asked
+            with self(phase):
+                return function()
+
+        return compute(timed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from landweave.atomic import write_bytes
 from landweave.jobs.executor import Summary
 from landweave.jobs.worker import Stopwatch
 from landweave.mapping.head import Prediction, from_probabilities
 from landweave.mapping.merge import merge
+from landweave.mapping.predictor import Predictor
 from landweave.mapping.source import pixels
 from landweave.mapping.tile import MapTask, Order, write_layers
 from landweave.provenance import fingerprint
@@ -71,14 +73,21 @@ def spread_tile(task: SpreadTask) -> Summary:
     for scene in task.scenes:
         with watch("read"):
             values, valid = pixels(scene, predictor.card.bands, task.order.grid, task.tile.seen)
-        with watch.turn(), torch.inference_mode():
-            probabilities = torch.softmax(predictor.scores(values, valid).float(), 0).cpu().numpy()
-            probabilities[:, ~valid] = 0
+        probabilities = watch.compute(functools.partial(_probabilities, predictor, values, valid))
         with watch("write"):
             memory = io.BytesIO()
             np.save(memory, probabilities.astype(np.float16))
             write_bytes(_path(task.order, task.tile, scene), memory.getvalue())
     return {**watch.seconds, "seen_px": len(task.scenes) * task.tile.seen.num_pixels, "scenes_read": len(task.scenes)}
+
+
+def _probabilities(
+    predictor: Predictor, values: Float32[np.ndarray, "c h w"], valid: Bool[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "k h w"]:
+    with torch.inference_mode():
+        found: Float32[np.ndarray, "k h w"] = torch.softmax(predictor.scores(values, valid).float(), 0).cpu().numpy()
+    found[:, ~valid] = 0
+    return found
 
 
 def blend_tile(task: BlendTask) -> Summary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,18 +113,29 @@ def predictions(task: MapTask, predictor: Predictor, watch: Stopwatch, counts: d
         with watch("read"):
             values, valid = pixels(scene, predictor.card.bands, task.order.grid, task.tile.seen)
         counts["scenes_read"] += 1
-        here = valid[core.slices].copy()
-        if not here.any():
+        if not valid[core.slices].any():
             continue
         counts["seen_px"] += task.tile.seen.num_pixels
-        with watch.turn(), torch.inference_mode():
-            scores = predictor.scores(values, valid)
-            prediction = predict(scores[(slice(None), *core.slices)], here, with_probabilities)
+        prediction = watch.compute(
+            functools.partial(_predicted, predictor, values, valid, core, with_probabilities=with_probabilities)
+        )
         if task.compares and not counts["compared_px"]:
-            with watch.turn("compare"):
-                _compare(task, values, valid, counts)
-        del values, valid, scores
+            watch.compute(functools.partial(_compare, task, values, valid, counts), "compare")
+        del values, valid
         yield prediction
+
+
+def _predicted(
+    predictor: Predictor,
+    values: Float32[np.ndarray, "c h w"],
+    valid: Bool[np.ndarray, "h w"],
+    core: Window,
+    *,
+    with_probabilities: bool,
+) -> Prediction:
+    with torch.inference_mode():
+        scores = predictor.scores(values, valid)[(slice(None), *core.slices)]
+        return predict(scores, valid[core.slices].copy(), with_probabilities)
 
 
 def _compare(
