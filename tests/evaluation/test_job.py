@@ -14,7 +14,8 @@ from tests.evaluation.test_units import drawn
 from landweave.atomic import locked
 from landweave.config import check
 from landweave.errors import ConfigError, LegendError, OutputError
-from landweave.evaluation.job import EvaluateJob, name_of, run
+from landweave.evaluation.job import EvaluateJob, run
+from landweave.evaluation.origin import name_of, scenes_of
 from landweave.evaluation.result import read_evaluation
 from landweave.evaluation.truth import Layer
 from landweave.evaluation.units import judge_by_truth
@@ -49,7 +50,10 @@ def test_every_way_to_a_judgement(tmp_path: Path) -> None:
 
 def test_the_name_is_that_of_the_network_that_made_the_map(tmp_path: Path) -> None:
     map_path, truth_path = files(tmp_path)
-    assert name_of(map_path) == "map"
+    assert (name_of(map_path), scenes_of(map_path)) == ("map", frozenset())
+    for text in ("", "[]", '{"properties": 3}'):
+        map_path.with_suffix(".json").write_text(text)
+        assert name_of(map_path) == "map"
     map_path.with_suffix(".json").write_text(json.dumps({"properties": {"landweave:network": "unet"}}))
     assert judged(tmp_path / "a", map=map_path, truth=truth_path)["name"] == "unet"
     assert judged(tmp_path / "b", map=map_path, truth=truth_path, name="ours")["name"] == "ours"

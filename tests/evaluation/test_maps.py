@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def test_one_block_gives_no_interval(both: Pair, tmp_path: Path) -> None:
     small = pair(both.map.path, write(tmp_path / "small.tif", whole_truth))
     found = value_of(maps.compare_part(small, archive, "test", "it"))
     assert found.estimates is None
-    assert "1 blocks" in found.why_no_interval
+    assert "1 block with" in found.why_no_interval
 
 
 def test_land_that_two_scenes_show_is_judged_once(both: Pair, tmp_path: Path) -> None:
@@ -157,6 +158,39 @@ def test_a_truth_on_another_grid_is_read_onto_the_maps_when_that_is_asked_for(tm
     assert found.confusion is not None
     # The truth of this land has pieces of 8 x 8 pixels, which pixels of 20 m show as well but at the unknown corner.
     assert abs(found.confusion.num_pixels - expected().num_pixels) < 40
+
+
+def test_arrays_without_a_place_on_earth_are_compared_by_position(tmp_path: Path) -> None:
+    predicted, truth = land()
+    plain = GeoBox(GRID.shape, Affine(30, 0, 0, 0, -30, 0), None)
+    pixels = GeoBox(GRID.shape, Affine(1, 0, 0, 0, 1, 0), None)
+    both = pair(write(tmp_path / "map.tif", predicted, plain), write(tmp_path / "truth.tif", truth, pixels))
+    found = value_of(maps.compare(both, "it"))
+    assert found.confusion is not None
+    np.testing.assert_array_equal(found.confusion.counts, expected().counts)
+    smaller = write(tmp_path / "small.tif", truth[:50], pixels[:50])
+    with pytest.raises(GridError, match="no CRS"):
+        pair(tmp_path / "map.tif", smaller)
+
+
+@pytest.mark.parametrize(("scenes", "is_found"), [(["s"], True), (["another"], False), (None, False)])
+def test_without_a_crs_the_scenes_tell_which_patches_are_the_maps(
+    tmp_path: Path, scenes: list[str] | None, is_found: bool
+) -> None:
+    predicted, _ = land()
+    map_path = write(tmp_path / "map.tif", predicted, GeoBox(GRID.shape, GRID.affine, None))
+    if scenes:
+        map_path.with_suffix(".json").write_text(json.dumps({"properties": {"landweave:scenes": scenes}}))
+    archive = cut(tmp_path / "archive", crs="")
+    if not is_found:
+        with pytest.raises(GridError, match="none of them on the map"):
+            value_of(maps.compare_masks(map_path, None, archive, "test", "it"))
+        return
+    found = value_of(maps.compare_masks(map_path, None, archive, "test", "it"))
+    assert found.confusion is not None
+    np.testing.assert_array_equal(found.confusion.counts, expected(land_of_test()).counts)
+    assert found.estimates is not None
+    assert found.estimates.areas is None
 
 
 def test_files_that_do_not_meet_are_refused(tmp_path: Path) -> None:
@@ -249,7 +283,7 @@ def test_patches_in_another_crs_or_elsewhere_are_refused(both: Pair, tmp_path: P
     with pytest.raises(GridError, match="EPSG:32634"):
         value_of(maps.compare_part(both, cut(tmp_path / "a", crs="EPSG:32634"), "test", "it"))
     far = write(tmp_path / "far.tif", land()[0], GRID.translate_pix(5000, 0))
-    with pytest.raises(GridError, match="do not lie on the map"):
+    with pytest.raises(GridError, match="none of them on the map"):
         value_of(maps.compare_masks(far, None, cut(tmp_path / "b"), "test", "it"))
 
 

@@ -157,6 +157,6 @@ def test_what_is_no_probability_sample_is_refused_with_the_reason(matrix: Any, s
 def test_too_few_blocks_are_refused(num: int) -> None:
     with pytest.raises(SampleError) as caught:
         blocks(np.stack([GOOD] * num + [GOOD * 0]))
-    assert f"{num} blocks" in caught.value.given
+    assert f"{num} block" in caught.value.given
     assert "drawn at random" in caught.value.expected
     assert caught.value.do

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from pydantic import Field, model_validator
 from landweave.atomic import locked, sweep
 from landweave.config import Config
 from landweave.evaluation import maps, patches, units
+from landweave.evaluation.origin import name_of
 from landweave.evaluation.result import Evaluation, check_place
 from landweave.evaluation.truth import pair
 from landweave.jobs.run import Progress
@@ -104,12 +104,3 @@ def legends_of(job: EvaluateJob) -> tuple[Legend | None, Legend | None]:
     names = job.legend, job.truth_legend
     of_map, of_truth = (None if name is None else legend(name, extra) for name in names)
     return of_map, of_truth
-
-
-def name_of(path: Path) -> str:
-    """The network that made a map, from the STAC item beside it; the file's name where there is none."""
-    try:
-        item = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        return str(item["properties"]["landweave:network"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return path.stem

@@ -10,6 +10,7 @@ from jaxtyping import Int64, UInt8
 from odc.geo.geobox import GeoBox
 
 from landweave.errors import GridError, LegendError, SampleError
+from landweave.evaluation.origin import scenes_of
 from landweave.evaluation.parts import Place, of_part, whole, why_no_census, why_not_random
 from landweave.evaluation.result import Evaluation
 from landweave.evaluation.truth import Layer, Pair, find_crosswalk, same_classes
@@ -52,7 +53,7 @@ def compare_part(pair: Pair, archive: Archive, split: Split, name: str) -> Recor
         GridError: Patches in another CRS, or nowhere are both known.
         SplitError: The part is empty.
     """
-    places = of_part(archive, split, pair.map.grid)
+    places = of_part(archive, split, pair.map.grid, scenes_of(pair.map.path))
 
     def read(place: Place) -> tuple[Labels, Labels]:
         return pair.read(place.window)
@@ -78,7 +79,7 @@ def compare_masks(map_path: Path, map_legend: Legend | None, archive: Archive, s
             "judge the map with an archive of its own legend",
         )
     layer = Layer(map_path, own, read_nodata(map_path), walk)
-    places = of_part(archive, split, layer.grid)
+    places = of_part(archive, split, layer.grid, scenes_of(map_path))
     _check_same_pixels(places, archive, layer.grid)
 
     def read(place: Place) -> tuple[Labels, Labels]:
@@ -111,7 +112,7 @@ def _judge_part(
         try:
             estimates = area.blocks(blocks, total)
         except SampleError as error:
-            why = f"there are {error.given}, and it takes {error.expected}"
+            why = f"{error.given}, where it takes {error.expected}"
     num = int((blocks.sum((1, 2)) > 0).sum())
     note = f"{blocks.sum():,} pixels in {num} blocks of the part {split}, which no training patch touches."
     # Allowed, since it shows overfitting beside the test part; but never without a word.

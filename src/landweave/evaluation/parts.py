@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,14 @@ def whole(grid: GeoBox) -> list[Place]:
     return [Place("", tile.core) for tile in Tiling(shape, _EDGE_PX, 0)]
 
 
-def of_part(archive: Archive, split: Split, grid: GeoBox) -> list[Place]:
+def of_part(archive: Archive, split: Split, grid: GeoBox, scenes: Collection[str] = ()) -> list[Place]:
     """The patches of one part of an archive that lie on a map, sorted by block; each piece of land once.
+
+    Args:
+        archive: The patches.
+        split: Their part.
+        grid: The map's grid.
+        scenes: Ids of the scenes that the map was made from. Without a CRS they alone tell which patches are its.
 
     Raises:
         GridError: The patches are in another CRS, or none lies on the map.
@@ -73,11 +79,17 @@ def of_part(archive: Archive, split: Split, grid: GeoBox) -> list[Place]:
             "one CRS",
             "map the scenes that the archive was cut from, without --crs",
         )
+    if grid.crs is None:
+        # Pixels of two scenes without a place on Earth have the same coordinates and nothing else in common.
+        mine = rows["scene"].isin(list(scenes)).to_numpy()
+        rows, indices = rows[mine], indices[mine]
     # Several scenes of one place give several patches of the same land, which is judged once.
     places = {(p.block, p.window): p for p in _places(rows, indices, grid)}
     if not places:
         raise GridError(
-            f"{len(rows)} patches that do not lie on the map", "patches on the map", "check map and archive"
+            f"{len(rows)} patches of the part {split}, none of them on the map",
+            "patches on the map; where it has no CRS, of the scenes that the STAC item beside it names",
+            "check map and archive",
         )
     return sorted(places.values(), key=lambda place: (place.block, place.window))
 

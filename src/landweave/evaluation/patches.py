@@ -161,7 +161,7 @@ def _judge_pixels(
         try:
             estimates = area.blocks(counts)
         except SampleError as error:
-            why = f"there are {error.given}, and it takes {error.expected}"
+            why = f"{error.given}, where it takes {error.expected}"
     note = f"{counts.sum():,} pixels of {done} patches in {len(blocks)} blocks of the part {split}."
     return Evaluation(
         name,

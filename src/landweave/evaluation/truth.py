@@ -61,16 +61,18 @@ class Pair:
         map: What is judged; windows count on its grid.
         truth: What is known.
         legend: The legend that both are compared in.
+        by_position: Both are arrays without a place on Earth: pixel (row, col) of one is that of the other.
     """
 
     map: Layer
     truth: Layer
     legend: Legend
+    by_position: bool = False
 
     def read(self, window: Window) -> tuple[UInt8[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]]:
         """Class indices of map and truth in a window of the map's grid."""
-        grid = window.on(self.map.grid)
-        return self.map.indices(grid), self.truth.indices(grid)
+        theirs = self.truth.grid if self.by_position else self.map.grid
+        return self.map.indices(window.on(self.map.grid)), self.truth.indices(window.on(theirs))
 
 
 def pair(
@@ -98,15 +100,15 @@ def pair(
     of_map = map_legend or legend_of(map_path)
     # A truth that tells no legend is taken to have the map's; a foreign id is refused later.
     of_truth = truth_legend or read_legend(truth_path) or of_map
-    check_grids(map_path, truth_path, reproject)
+    by_position = check_grids(map_path, truth_path, reproject)
     layers = Layer(map_path, of_map, read_nodata(map_path)), Layer(truth_path, of_truth, read_nodata(truth_path))
     if same_classes(of_map, of_truth):
-        return Pair(*layers, of_map)
+        return Pair(*layers, of_map, by_position)
     # The truth is usually the finer one; a crosswalk only leads from fine to coarse.
     for old, new in ((of_truth, of_map), (of_map, of_truth)):
         if walk := find_crosswalk(old, new):
             seen = [replace(layer, walk=walk if layer.legend is old else None) for layer in layers]
-            return Pair(seen[0], seen[1], new)
+            return Pair(seen[0], seen[1], new, by_position)
     raise LegendError(
         f"a map with legend {of_map.name} and a truth with legend {of_truth.name}",
         "one legend, or a crosswalk between the two",
@@ -138,19 +140,24 @@ def find_crosswalk(old: Legend, new: Legend) -> Crosswalk | None:
         return None
 
 
-def check_grids(map_path: Path, truth_path: Path, reproject: bool) -> None:
+def check_grids(map_path: Path, truth_path: Path, reproject: bool) -> bool:
     """Refuse two rasters whose pixels are not the same, unless `reproject`, or that do not meet.
+
+    Returns:
+        Whether they are compared pixel by pixel because neither has a CRS, and both have the same shape.
 
     Raises:
         GridError: They do not fit.
     """
     grid, other = grid_of(str(map_path)), grid_of(str(truth_path))
+    if grid.crs is None and other.crs is None and grid.shape == other.shape:
+        return True
     is_same = same_crs(grid, other) and (grid.crs is None) == (other.crs is None)
     # Another extent is no hindrance: what one of them lacks is not compared.
     window = aligned_window(grid, other) if is_same else None
     if window is None:
         if reproject and grid.crs is not None and other.crs is not None:
-            return
+            return False
         raise GridError(
             f"a map with {described(grid)} and a truth with {described(other)}",
             "the same CRS and pixels of the same size at the same places",
@@ -158,6 +165,7 @@ def check_grids(map_path: Path, truth_path: Path, reproject: bool) -> None:
         )
     if not window.clip(Window.of((grid.shape[0], grid.shape[1]))).num_pixels:
         raise GridError(f"{map_path} and {truth_path}, which do not meet", "one place", "check both files")
+    return False
 
 
 def described(grid: GeoBox) -> str:

@@ -127,7 +127,7 @@ def blocks(counts: Int64[np.ndarray, "b k k"], total: float | None = None) -> Es
     known = counts[counts.sum((1, 2)) > 0]
     if len(known) < _MIN_BLOCKS:
         raise SampleError(
-            f"{len(known)} blocks with known pixels",
+            f"{len(known)} block{'s' * (len(known) != 1)} with known pixels",
             f"at least {_MIN_BLOCKS} blocks drawn at random, since the differences between them make the interval",
             "cut the archive with smaller blocks, or give more of them to the part that is judged",
         )
