@@ -81,6 +81,7 @@ def test_masks_of_an_archive_are_a_truth_too(tmp_path: Path) -> None:
     ("configuration", "word"),
     [
         ({"made": "for tests"}, "published"),
+        ({**RANDOM, "split": "published"}, "published"),
         ({**RANDOM, "areas": "areas.geojson"}, "chosen"),
     ],
 )

@@ -119,7 +119,7 @@ def pixels_within(box: Sequence[float], grid: GeoBox) -> Window:
 def why_not_random(manifest: Mapping[str, Any]) -> str:
     """Why the blocks of an archive's parts were not drawn at random, or ""."""
     configuration = manifest["configuration"]
-    if "fractions" not in configuration:
+    if "fractions" not in configuration or configuration.get("split") == "published":
         return "the parts are as the data set was published, not drawn at random"
     # Whoever draws areas knows the land, and takes the nice parts for one side or the other.
     if configuration.get("areas"):
