@@ -140,3 +140,33 @@ def test_the_weaker_part_yields() -> None:
     assert apart(places, 1).tolist() == [True, True, True, False, True]
     kept = [place for place, keep in zip(places, apart(places, 60), strict=True) if keep]
     assert min(value for value in distances(kept).values() if value is not None) >= 60
+
+
+@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 5000), st.sampled_from(SPLITS)), max_size=30))
+def test_distances_and_what_to_keep_equal_brute_force(drawn: list[tuple[int, int, str]]) -> None:
+    places = [box(500_000.0 + x, split, UTM33, 5_000_000.0 + y) for x, y, split in drawn]
+    found = distances(places)
+    for one, other in itertools.combinations(SPLITS, 2):
+        every = [a.shape.distance(b.shape) for a in places for b in places if (a.split, b.split) == (one, other)]
+        assert found[f"{one}-{other}"] == (pytest.approx(min(every)) if every else None)
+    keep = apart(places, 300)
+    kept = [place for place, stays in zip(places, keep, strict=True) if stays]
+    assert all(value >= 300 for value in distances(kept).values() if value is not None)
+    assert [stays for place, stays in zip(places, keep, strict=True) if place.split == "test" and not stays] == []
+    strong = [place for place in kept if place.split != "train"]
+    for place, stays in zip(places, keep, strict=True):
+        if place.split == "train" and not stays:
+            assert min(place.shape.distance(other.shape) for other in strong) < 300
+
+
+def test_many_places_are_compared_in_a_moment() -> None:
+    rows, cols = np.divmod(np.arange(20_000), 200)
+    places = [
+        Place(UTM33, shapely.box(x, y, x + 1000, y + 1000), SPLITS[int(row) % 3])
+        for row, x, y in zip(rows, 400_000 + 1200.0 * cols, 5_000_000 + 1200.0 * rows, strict=True)
+    ]
+    assert distances(places) == pytest.approx({"train-validation": 200, "train-test": 200, "validation-test": 200})
+    touching = [*places, Place(UTM33, shapely.box(401_000, 5_000_000, 401_100, 5_001_000), "test")]
+    with pytest.raises(SplitError) as caught:
+        check_apart(touching, distances(touching))
+    assert "at 400000, 5e+06" in caught.value.given

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
 import pyarrow.parquet
 import pyproj
 import shapely
+from numpy.typing import NDArray
 
 from landweave.atomic import aside
 from landweave.patches.sample import Row
@@ -32,8 +34,8 @@ def write(path: Path, rows: Sequence[Row], places: Sequence[tuple[str, int]]) ->
     # In one CRS rectangles stay rectangles, to the last bit; evaluation relies on their pixels.
     systems = {row.crs for row in rows}
     shared = systems.pop() if len(systems) == 1 else _EVERYWHERE
-    footprints = [_move(footprint(row), row.crs, shared) for row in rows]
-    parts = [_move(shapely.from_wkt(row.labelled), row.crs, shared) if row.labelled else None for row in rows]
+    footprints = _moved([footprint(row) for row in rows], rows, shared)
+    labelled = [shapely.from_wkt(row.labelled) if row.labelled else footprint(row) for row in rows]
     columns = {
         "id": [row.id for row in rows],
         "shard": [shard for shard, _ in places],
@@ -46,9 +48,7 @@ def write(path: Path, rows: Sequence[Row], places: Sequence[tuple[str, int]]) ->
         "crs": [row.crs for row in rows],
         **{side: [row.bounds[i] for row in rows] for i, side in enumerate(("left", "bottom", "right", "top"))},
         "footprint": geopandas.GeoSeries(footprints, crs=shared or None),
-        "labelled": geopandas.GeoSeries(
-            [whole if part is None else part for whole, part in zip(footprints, parts, strict=True)], crs=shared or None
-        ),
+        "labelled": geopandas.GeoSeries(_moved(labelled, rows, shared), crs=shared or None),
     }
     # No row numbers and no times: the index is hashed.
     frame = geopandas.GeoDataFrame(columns, geometry="footprint")
@@ -79,8 +79,11 @@ def places(rows: Sequence[Row]) -> list[Place]:
     ]
 
 
-def _move(shape: shapely.Geometry, old: str, new: str) -> shapely.Geometry:
-    if old == new or not old or not new:
-        return shape
-    transformer = pyproj.Transformer.from_crs(old, new, always_xy=True)
-    return shapely.transform(shape, transformer.transform, interleaved=False)
+def _moved(shapes: Sequence[shapely.Geometry], rows: Sequence[Row], new: str) -> NDArray[Any]:
+    """Shapes from each row's CRS to another, those of one CRS at once."""
+    found = np.array(shapes, object)
+    for old in sorted({row.crs for row in rows} - {new, ""}):
+        here = np.array([row.crs == old for row in rows])
+        transformer = pyproj.Transformer.from_crs(old, new, always_xy=True)
+        found[here] = shapely.transform(found[here], transformer.transform, interleaved=False)
+    return found

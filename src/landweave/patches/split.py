@@ -19,6 +19,8 @@ from landweave.tiling import Window
 
 Fractions = tuple[float, float, float]
 Pair = tuple[Split, Split]
+# How many places give the first bound of a search.
+_FIRST = 64
 _FEW: tuple[Split, ...] = ("train", "test", "validation")
 PAIRS: tuple[Pair, ...] = tuple(itertools.combinations(SPLITS, 2))
 
@@ -187,31 +189,53 @@ def apart(places: Sequence[Place], gap_m: float) -> NDArray[np.bool_]:
         stronger = ("test",) if place == 0 else ("test", "validation")
         weak = [i for i, entry in enumerate(places) if entry.split == split]
         strong = [entry for i, entry in enumerate(places) if entry.split in stronger and keep[i]]
-        near = _distance_to(strong, [places[i] for i in weak])
+        near = _distance_to(strong, [places[i] for i in weak], gap_m)
         keep[weak] = near >= gap_m
     return keep
 
 
 def _nearest(places: Sequence[Place], one: Split, other: Split) -> float | None:
-    near = _distance_to([p for p in places if p.split == one], [p for p in places if p.split == other])
-    return float(near.min()) if near.size and np.isfinite(near).any() else None
+    best = math.inf
+    targets = [place for place in places if place.split == other]
+    for _, shapes, tree in _shared_planes(targets, [place for place in places if place.split == one]):
+        # A few first: with a bound from them the tree need not be searched far for all the rest.
+        for some in (shapes[:: len(shapes) // _FIRST + 1], shapes):
+            if best > 0:
+                _, near = _query(tree, some, best)
+                best = min([best, *near.tolist()])
+    return best if math.isfinite(best) else None
 
 
-def _distance_to(targets: Sequence[Place], places: Sequence[Place]) -> NDArray[np.float64]:
-    """Distance from each of `places` to the nearest of `targets`; infinite where none shares its plane."""
+def _distance_to(targets: Sequence[Place], places: Sequence[Place], most_m: float) -> NDArray[np.float64]:
+    """Distance from each of `places` to the nearest of `targets`; infinite where it is above `most_m`."""
     found = np.full(len(places), np.inf)
-    planes = sorted({place.plane for place in places})
-    for plane, target_plane in itertools.product(planes, sorted({target.plane for target in targets})):
-        if plane != target_plane and not (_is_crs(plane) and _is_crs(target_plane)):
+    for here, shapes, tree in _shared_planes(targets, places):
+        of, near = _query(tree, shapes, most_m)
+        found[here[of]] = np.minimum(found[here[of]], near)
+    return found
+
+
+def _query(tree: shapely.STRtree, shapes: NDArray[Any], most_m: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Which shapes have a neighbour in the tree within `most_m`, and how far it is."""
+    bound = {} if math.isinf(most_m) else {"max_distance": most_m}
+    (of, _), near = tree.query_nearest(shapes, return_distance=True, all_matches=False, **bound)
+    return of, near
+
+
+def _shared_planes(
+    targets: Sequence[Place], places: Sequence[Place]
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], shapely.STRtree]]:
+    """For each plane of `places`, and each of `targets` that can be brought there: which ones, shapes, targets."""
+    planes = {place.plane for place in places}, {target.plane for target in targets}
+    # One's own plane first: it mostly has the nearest neighbours, which bounds the search in the others.
+    for plane, far in sorted(itertools.product(*planes), key=lambda pair: (pair[0] != pair[1], pair)):
+        if plane != far and not (_is_crs(plane) and _is_crs(far)):
             continue
         # Metres are those of the place's own zone, where its projection is true to scale.
         here = np.array([i for i, place in enumerate(places) if place.plane == plane])
-        shapes = _moved([target.shape for target in targets if target.plane == target_plane], target_plane, plane)
-        inputs = np.array([places[i].shape for i in here])
+        moved = _moved([target.shape for target in targets if target.plane == far], far, plane)
         # A tree, because an archive has hundreds of thousands of patches.
-        (of, _), near = shapely.STRtree(shapes).query_nearest(inputs, return_distance=True, all_matches=False)
-        found[here[of]] = np.minimum(found[here[of]], near)
-    return found
+        yield here, np.array([places[i].shape for i in here]), shapely.STRtree(moved)
 
 
 def _moved(shapes: Sequence[shapely.Geometry], old: str, new: str) -> NDArray[Any]:
@@ -229,10 +253,9 @@ def _is_crs(plane: str) -> bool:
 
 
 def _meeting(places: Sequence[Place], one: Split, other: Split) -> str:
-    """Where the first two places meet, for people."""
-    for place in (p for p in places if p.split == one):
-        for rival in (p for p in places if p.split == other and p.plane == place.plane):
-            if place.shape.distance(rival.shape) <= 0:
-                left, bottom, right, top = place.shape.bounds
-                return f" at {left:g}, {bottom:g}, {right:g}, {top:g} ({place.plane or 'pixels'})"
-    return ""
+    """Where the first place of `one` meets one of `other`, for people."""
+    here = [place for place in places if place.split == one]
+    near = _distance_to([place for place in places if place.split == other], here, 1e-6)
+    first = here[int(np.argmin(near))]
+    left, bottom, right, top = first.shape.bounds
+    return f" at {left:g}, {bottom:g}, {right:g}, {top:g} ({first.plane or 'pixels'})"
