@@ -12,6 +12,7 @@ from tests.recipe import making
 from landweave.classical import store
 from landweave.errors import ConfigError, LandweaveError, OutputError
 from landweave.models.card import load_parts
+from landweave.parallel.world import World
 from landweave.patches.archive import Archive, open_archive
 from landweave.recipe import classical
 from landweave.train.log import read_log
@@ -102,6 +103,15 @@ def test_another_recipe_is_refused_and_the_same_may_run_again(folder: Path, tmp_
     train(folder, tmp_path)
     with pytest.raises(OutputError):
         train(folder, tmp_path, seed=8)
+
+
+def test_a_fit_on_several_ranks_is_refused(folder: Path, tmp_path: Path) -> None:
+    recipe = making.recipe(folder, network="linear", arguments={})
+    with pytest.raises(ConfigError) as refused:
+        making.train(recipe, tmp_path, World(rank=1, size=2))
+    assert "linear on 2 ranks" in refused.value.given
+    assert "one process" in refused.value.expected
+    assert "without torchrun" in refused.value.do
 
 
 MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [

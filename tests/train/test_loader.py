@@ -115,13 +115,22 @@ def test_an_error_in_the_thread_comes_where_its_part_would_have_come() -> None:
         next(ready)
 
 
+def test_an_error_that_nobody_foresaw_does_not_hang() -> None:
+    class Odd(Numbers):
+        def batch(self, indices: np.ndarray[Any, Any]) -> Mapping[str, np.ndarray[Any, Any]]:
+            raise IndexError("odd")
+
+    with pytest.raises(IndexError):
+        next(read_ahead(Odd(), orders(1)[0].epoch(0)))
+
+
 def test_closing_ends_the_thread_and_it_reads_no_further_than_told() -> None:
     source, parts = Numbers(), Order(np.arange(1000), 10, 0, World()).epoch(0)
     with closing(read_ahead(source, parts, depth=2)) as ready:  # type: ignore[type-var]
         next(ready)
         time.sleep(0.1)
         assert len(source.asked) <= 10 * (1 + 2 + 1)
-    assert not [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
 
 
 def test_views_of_files_are_read_by_the_thread() -> None:

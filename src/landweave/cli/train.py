@@ -55,6 +55,7 @@ def _until_stopped(records: Generator[Any], world: World) -> Iterator[Any]:
     stop = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:
+        # Who asks twice will not wait for the step to end.
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()

@@ -26,6 +26,7 @@ class WorldNorm(_BatchNorm):
         super().__init__(like.num_features, like.eps, like.momentum, like.affine, like.track_running_stats)
         self.world = world
         self.num_samples: int | None = None
+        # The same tensors, not copies: an optimiser that was made before still updates them.
         for name, weight in like.named_parameters(recurse=False):
             setattr(self, name, weight)
         for name, buffer in like.named_buffers(recurse=False):
@@ -43,6 +44,7 @@ class WorldNorm(_BatchNorm):
         scaled: Tensor
         scaled, mean, variance, count = _Normalise.apply(input, self.num_samples, self.eps, self.world)  # type: ignore[no-untyped-call]
         self._remember(mean, variance, count)
+        # Outside the function above: DDP adds up the gradients of weight and bias by itself.
         if self.affine:
             shape = (-1, *(1,) * (input.dim() - 2))
             scaled = scaled * self.weight.view(shape) + self.bias.view(shape)
@@ -67,7 +69,9 @@ class _Normalise(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         wide = x.float()
         counted = wide[:num]
+        # Every rank fills its own row and all rows are added: one message carries count, mean and variance.
         rows = torch.zeros(world.size, 1 + 2 * x.shape[1], device=x.device)
+        # A rank whose samples only fill up adds rows of 0, with a count of 0.
         if counted.numel():
             variance, mean = torch.var_mean(counted, [0, *range(2, x.dim())], correction=0)
             rows[world.rank] = torch.cat([mean.new_full((1,), counted.numel() // x.shape[1]), mean, variance])
@@ -88,8 +92,10 @@ class _Normalise(torch.autograd.Function):
         scaled, inverse, total = ctx.saved_tensors
         gradient = gradients[0].float()
         over = [0, *range(2, scaled.dim())]
+        # What a rank's samples do to the others' losses through mean and variance comes back in this sum.
         both = ctx.world.sum(torch.stack([gradient.sum(over), (gradient * scaled).sum(over)])) / total
         inner = gradient - _wide(both[0], scaled) - scaled * _wide(both[1], scaled)
+        # Mean and variance do not depend on samples that only fill up.
         if ctx.num is not None:
             inner[ctx.num :] = gradient[ctx.num :]
         return (inner * _wide(inverse, scaled)).to(ctx.dtype), None, None, None

@@ -19,6 +19,7 @@ def replicate(network: nn.Module, world: World) -> nn.Module:
     if world.size == 1 or not any(weight.requires_grad for weight in network.parameters()):
         return network
     device_ids = [world.device.index] if world.device.type == "cuda" else None
+    # Gradients that live in the buckets which are sent need not be copied there and back.
     return DistributedDataParallel(network, device_ids=device_ids, gradient_as_bucket_view=True)
 
 

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from landweave.errors import ConfigError, TaskError
 
+# A dead rank is noticed at once by its closed connection; this is for one that hangs, or writes a card for long.
 _TIMEOUT_S = 600
 # What gloo and NCCL say of a rank that is gone.
-_LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL", "remote process exited")
+_LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "ncclRemoteError", "aborted")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class World:
         """
         if self.size == 1:
             return
+        # Digests, because a collective needs equal sizes, and nothing of another rank is unpickled.
         digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).digest()
         mine = torch.tensor(list(digest), dtype=torch.uint8, device=self.device)
         every = [torch.zeros_like(mine) for _ in range(self.size)]
@@ -128,5 +130,6 @@ def _device(wanted: str, local_rank: int) -> torch.device:
             'start fewer ranks on this machine, or say device = "cpu"',
         )
     chosen = torch.device("cuda", local_rank)
+    # Else every rank would open a context on device 0 as well.
     torch.cuda.set_device(chosen)
     return chosen

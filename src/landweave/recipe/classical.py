@@ -71,6 +71,7 @@ def fit(recipe: TrainRecipe, material: Material, out: Path, identity: str) -> It
     if len(material.validation):
         yield Progress("judge", 0, len(material.validation), "patches")
         figures = _judge(recipe, material, model, window_px)
+    # The same record as of a network, so that reports show baselines beside it; no seconds, so that it can be compared.
     ended = EpochRecord(1, 1, 1, {}, figures, is_best=bool(figures), seconds=0.0)
     with Log(out) as log:
         log.write(ended)
@@ -80,6 +81,7 @@ def fit(recipe: TrainRecipe, material: Material, out: Path, identity: str) -> It
 
 def _prepare(material: Material) -> Prepare:
     """Batches in the bands' own unit."""
+    # Mean 0 and standard deviation 1 leave values as they are: mapping gives a baseline physical values too.
     num = len(material.bands)
     return Prepare(
         material.views,
@@ -135,6 +137,7 @@ def _draw(
     x: Float32[np.ndarray, "f h w"], y: UInt8[np.ndarray, "h w"], chances: Float64[np.ndarray, " k"], key: int
 ) -> Samples:
     """Labelled pixels of one patch, each drawn with the chance of its class."""
+    # One more entry than classes, for the number that means "no label": chance 0.
     every = np.concatenate([chances, np.zeros(IGNORE + 1 - len(chances))])[y]
     chosen = np.random.default_rng(key).random(y.shape) < every
     return Samples(np.ascontiguousarray(x[:, chosen].T), y[chosen])

@@ -78,6 +78,7 @@ class Material:
 
     def batch(self, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """The arrays that are needed of these samples."""
+        # Views that no band is taken from would be copied and sent for nothing.
         target = "mask" if self.task == "pixels" else "classes"
         wanted = {*(view.key for view in self.views), target, "valid"}
         return {name: array for name, array in self.archive.batch(indices).items() if name in wanted}

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from landweave.atomic import locked, sweep
-from landweave.errors import CheckpointError, OutputError
+from landweave.errors import CheckpointError, ConfigError, OutputError
 from landweave.jobs.run import Progress
 from landweave.models import table
 from landweave.models.card import CLASSICAL, Card, save_card
@@ -46,17 +46,24 @@ def run(recipe: TrainRecipe, out: Path, world: World) -> Generator[Record | Prog
     Raises:
         LandweaveError: Something that the user can mend; what was trained so far is kept.
     """
+    if recipe.network in CLASSICAL and world.size > 1:
+        raise ConfigError(
+            f"network {recipe.network} on {world.size} ranks",
+            "one process: its fit cannot be shared, it uses all cores by threads",
+            "start landweave train without torchrun",
+        )
     material = materials.find(recipe, open_archive(recipe.archive))
     identity = _identity(recipe, material, world)
+    # Before any file is touched: ranks that learn different things must not share a folder.
     world.agree("recipe or archive", identity)
     with ExitStack() as held:
         if world.is_first:
             held.enter_context(locked(out))
             _settle(recipe, out, identity)
+        # The other ranks look for checkpoints, which is safe once what a killed run left aside is swept.
         world.wait()
         if recipe.network in CLASSICAL:
-            # One fit cannot be shared: the other ranks have nothing to do.
-            yield from classical.fit(recipe, material, out, identity) if world.is_first else ()
+            yield from classical.fit(recipe, material, out, identity)
         else:
             yield from _train(recipe, material, out, world, identity)
 
@@ -73,6 +80,7 @@ def _settle(recipe: TrainRecipe, out: Path, identity: str) -> None:
     Raises:
         OutputError: It holds another run or something else.
     """
+    # Under the lock, so that nothing that is being written is taken for a leftover.
     sweep(out)
     path = out / _RECIPE
     if path.is_file():
@@ -98,6 +106,7 @@ def _told(path: Path) -> str | None:
 
 def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, identity: str) -> Generator[Record]:
     resume = _newest(out / _CHECKPOINTS, identity, world)
+    # A run keeps the precision that it was begun with, on whatever machine it goes on.
     chosen: precision.Precision = (
         resume[1].facts["precision"] if resume else precision.choose(recipe.precision, world.device)
     )

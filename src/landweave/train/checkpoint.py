@@ -44,12 +44,15 @@ def save(folder: Path, step: int, checkpoint: Checkpoint, keep: int = 2) -> Path
     Raises:
         OutputError: The folder cannot be written or the disk is full; older checkpoints are still there.
     """
+    # A folder of its own for each step: a folder cannot replace another in one move, a new name appears in one.
     path = folder / f"{_PREFIX}{step:08d}"
     with aside(path) as temporary:
         temporary.mkdir()
         save_file({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}, temporary / _TENSORS)
+        # Floats come back from JSON to the last bit, so that sums and the best figure may stand there.
         facts = {"format": FORMAT, "sha256": file_sha256(temporary / _TENSORS), **checkpoint.facts}
         (temporary / _STATE).write_text(json.dumps(facts, indent=1, sort_keys=True), encoding="utf-8")
+    # Only after the new one is there; two, so that a damaged one does not end the run.
     for old in every(folder)[:-keep]:
         shutil.rmtree(old)
     return path
@@ -122,6 +125,7 @@ def optimiser_tensors(optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
         for name, optimiser in optimisers.items()
         for number, state in optimiser.state_dict()["state"].items()
         for key, tensor in state.items()
+        # Without momentum SGD remembers a None.
         if tensor is not None
     }
 
@@ -158,6 +162,7 @@ class Saver:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # One thread: checkpoints must appear in the order of their steps.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[Path] | None = None
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
+# One stream for each purpose: without them a sample's symmetry and its dropout would follow from each other.
 _DIHEDRAL = 1
 _DROPOUT = 2
 
@@ -25,6 +26,7 @@ def _mix(value: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
 
 def sample_keys(seed: int, epoch: int, samples: Shaped[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
     """One key for each sample of an epoch: everything random about the sample is drawn from it."""
+    # Mixed after each part, so that (seed 1, epoch 2) and (seed 2, epoch 1) have nothing in common.
     start = _mix(np.array([seed & _MASK], np.uint64))
     with np.errstate(over="ignore"):
         start = _mix(start + np.uint64(epoch))
@@ -39,6 +41,7 @@ def order(seed: int, epoch: int, samples: Shaped[np.ndarray, " n"]) -> Shaped[np
 
 def step_seed(seed: int, step: int, rank: int) -> int:
     """The seed of torch's own generator for one update, for what networks draw by themselves."""
+    # torch takes seeds below 2**63.
     return int(sample_keys(seed, step, np.array([rank]))[0] >> np.uint64(1))
 
 
@@ -70,6 +73,7 @@ class SampleDropout(nn.Module):
         inner = x.shape[1:2] + (1,) * (x.dim() - 2) if self.channels else x.shape[1:]
         places = torch.arange(inner.numel(), device=x.device)
         start = _mix_torch(self.keys + _signed(_DROPOUT + (self.layer << 8)))
+        # 24 bits compare exactly on every device, in whatever format the network computes.
         drawn = _mix_torch(start[:, None] + places) & 0xFFFFFF
         kept = drawn >= round(self.share * (1 << 24))
         return x * kept.view(x.shape[0], *inner).to(x.dtype) / (1 - self.share)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from landweave.parallel.world import World
 from landweave.train.draw import order, sample_keys
 
+# Enough to bridge a page that must come from disk; each batch ahead costs its size in memory.
 _DEPTH = 3
+# Batch norm refuses a single value a channel, which a network that ends in one pixel would have.
 _LEAST = 2
-_POLL_S = 0.2
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -78,7 +80,9 @@ class Order:
 
     def _part(self, samples: NDArray[np.int64], keys: NDArray[np.uint64], step: int) -> Part:
         whole = np.arange(step * self.batch_global, min((step + 1) * self.batch_global, len(samples)))
+        # Contiguous parts, so that all ranks together are the global batch in its own order.
         mine = np.array_split(whole, self.world.size)[self.world.rank]
+        # Fillers stand at the end, so that "the first so many count" says everything.
         filled = np.concatenate([mine, np.resize(whole, max(0, _LEAST - len(mine)))])
         weight = (np.arange(len(filled)) < len(mine)).astype(np.float32)
         return Part(samples[filled], keys[filled], weight)
@@ -97,51 +101,29 @@ class Order:
         return [Part(piece, sample_keys(self.seed, 0, piece), np.ones(len(piece), np.float32)) for piece in pieces]
 
 
-def read_ahead(source: Source, parts: Sequence[Part], depth: int = _DEPTH) -> Iterator[tuple[Part, Arrays]]:
+def read_ahead(source: Source, parts: Iterable[Part], depth: int = _DEPTH) -> Iterator[tuple[Part, Arrays]]:
     """Each part with its arrays, in order, while a thread reads the next `depth` ones.
 
     What goes wrong in the thread is raised here, where the part would have been given. Closing the generator ends the
     thread.
     """
-    ready: queue.Queue[tuple[Part, Arrays] | Exception] = queue.Queue(depth)
-    stop = threading.Event()
-    thread = threading.Thread(target=_fill, args=(source, parts, ready, stop), name="read-ahead", daemon=True)
-    thread.start()
-    try:
-        for _ in parts:
-            got = ready.get()
-            if isinstance(got, Exception):
-                raise got
-            yield got
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _fill(
-    source: Source,
-    parts: Sequence[Part],
-    ready: queue.Queue[tuple[Part, Arrays] | Exception],
-    stop: threading.Event,
-) -> None:
-    for part in parts:
-        got: tuple[Part, Arrays] | Exception
+    rest = iter(parts)
+    # One thread: more would only compete with the network for the same cores, and reading is far faster than learning.
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
+        waiting = deque(thread.submit(_read, source, part) for part in itertools.islice(rest, depth))
         try:
-            got = part, {name: _own(array) for name, array in source.batch(part.samples).items()}
-        except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:
-            got = error
-        if not _offer(ready, got, stop) or isinstance(got, Exception):
-            return
+            while waiting:
+                got = waiting.popleft()
+                # The next one is asked for before this one is given, so that the thread works during the step.
+                waiting.extend(thread.submit(_read, source, part) for part in itertools.islice(rest, 1))
+                yield got.result()
+        finally:
+            for left in waiting:
+                left.cancel()
 
 
-def _offer(ready: queue.Queue[Any], got: object, stop: threading.Event) -> bool:
-    while not stop.is_set():
-        try:
-            ready.put(got, timeout=_POLL_S)
-        except queue.Full:
-            continue
-        return True
-    return False
+def _read(source: Source, part: Part) -> tuple[Part, Arrays]:
+    return part, {name: _own(array) for name, array in source.batch(part.samples).items()}
 
 
 def _own(array: NDArray[Any]) -> NDArray[Any]:

@@ -97,6 +97,7 @@ class Log:
         write_text(self._path, "".join(_line(entry) for entry in [{"format": FORMAT, "step": 0}, *kept]))
         with writing(folder):
             self._file = self._path.open("a", encoding="utf-8")
+            # Events of later steps that an earlier process wrote are hidden by TensorBoard itself.
             self._curves = SummaryWriter(str(folder / _CURVES), purge_step=step + 1)
 
     def write(self, record: Record) -> None:
@@ -104,6 +105,7 @@ class Log:
         entry = _entry(record)
         with writing(self._path):
             self._file.write(_line(entry))
+            # A process that is killed loses what it has not flushed.
             self._file.flush()
         if isinstance(record, StepRecord):
             curves = {f"train/{name}": value for name, value in record.losses.items()}
@@ -128,6 +130,7 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     path = folder / _LINES
     if not path.is_file():
         return []
+    # What stands after the last line break was not written to its end.
     lines = path.read_text(encoding="utf-8").split("\n")
     return [json.loads(line) for line in lines[1:-1]]
 

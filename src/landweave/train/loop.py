@@ -153,6 +153,7 @@ class Run:
                     self._save()
             self._saver.wait()
         except GeneratorExit:
+            # Whoever closes the generator may end the process next: the thread would not be waited for.
             self._save(at_once=True)
             raise
         finally:
@@ -162,10 +163,12 @@ class Run:
     def _epoch(self) -> Iterator[Record]:
         """Updates from where the standing is to the end of the epoch."""
         now, course = self.standing, self.course
+        # Losses stay on the device until a record needs them: reading one would make a GPU wait at every step.
         pending: list[Sums] = []
         began, before = time.perf_counter(), now.step_in_epoch
         with closing(self.feed.epoch(now.epoch, now.step_in_epoch)) as batches:  # type: ignore[type-var]
             for batch in batches:
+                # Seeded anew at each step, so that no state of a generator has to be kept in checkpoints.
                 torch.manual_seed(step_seed(course.seed, now.step, self.world.rank))
                 factor = course.schedule.factor(now.step, self.feed.steps_per_epoch, course.epochs)
                 pending.append(self.step.update(batch, factor))
@@ -173,6 +176,7 @@ class Run:
                 now.step_in_epoch += 1
                 is_last = now.step_in_epoch == self.feed.steps_per_epoch
                 saves = bool(course.checkpoint_every_steps) and now.step % course.checkpoint_every_steps == 0
+                # A checkpoint stands at a record, because the sums in it must hold every step before it.
                 if is_last or saves or now.step % course.log_every_steps == 0:
                     yield self._record(pending, before, began)
                     pending, before = [], now.step_in_epoch
@@ -190,6 +194,7 @@ class Run:
         now = self.standing
         sums = self._reduce(pending)
         losses = means(sums)
+        # All ranks hold the same sums, so that all of them stop at the same step.
         if not all(math.isfinite(value) for value in losses.values()):
             raise self._diverged(", ".join(f"{name} {value}" for name, value in losses.items()))
         for name, value in sums.items():
@@ -214,8 +219,10 @@ class Run:
         now.stale += 1
         if is_better:
             now.best, now.best_epoch, now.stale = figures[self.course.monitor], now.epoch, 0
+            # In the order in which JSON gives them back, so that a card has the same bytes after a stop.
             now.best_figures = dict(sorted(figures.items()))
             self._best = self._weights()
+        # Without a validation part nothing can get better, and nothing must stop.
         if not figures:
             now.stale = 0
         return EpochRecord(
@@ -242,6 +249,7 @@ class Run:
         for sums in pending:
             for name, value in sums.items():
                 total[name] = total[name] + value if name in total else value
+        # Sorted, because every rank must add up the same name at the same time.
         return {name: self.world.sum(total[name]) for name in sorted(total)}
 
     def _weights(self) -> dict[str, Tensor]:
@@ -251,6 +259,7 @@ class Run:
         """Copy the state now; rank 0 writes it while training goes on, or `at_once`."""
         self._saved_s = time.monotonic()
         weights = checkpoint.network_tensors(self.step.networks)
+        # A finite loss does not tell that the update after it was finite.
         if not all(bool(value.isfinite().all()) for value in weights.values()):
             raise self._diverged("a weight that is NaN or infinite")
         if self.world.is_first:
@@ -265,6 +274,7 @@ class Run:
         self._best = {name: tensor for name, tensor in saved.tensors.items() if name.startswith("best/")}
 
     def _diverged(self, what: str) -> DivergedError:
+        # The one that is being written is the last good one.
         self._saver.wait()
         kept = checkpoint.every(self.folder)
         where = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"

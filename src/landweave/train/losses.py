@@ -41,6 +41,7 @@ def cross_entropy(
         share: From `shares`.
         smoothing: Share of the target that is spread evenly over all classes (Szegedy et al. 2016, section 7).
     """
+    # torch's own ignore_index divides by what this rank holds; here the caller divides by what all ranks hold.
     safe = torch.where(target == IGNORE, 0, target).long()
     loss = functional.cross_entropy(logits.float(), safe, reduction="none", label_smoothing=smoothing)
     return (loss * share).sum()

@@ -16,7 +16,9 @@ def choose(wanted: Wanted, device: torch.device) -> Precision:
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
+        # Emulated bf16 of older GPUs is slower than fp32 too.
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    # Without these instructions bf16 is emulated, several times slower than fp32.
     able = torch.cpu.get_capabilities()
     return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") else "fp32"
 

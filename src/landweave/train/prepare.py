@@ -85,6 +85,7 @@ class Prepare:
         channels_last: bool = True,
         augment: bool = False,
     ) -> None:
+        # The stacked bands come in this order; the finest view first is also the one that needs no upsampling.
         self.views = tuple(sorted(views, key=lambda view: view.pixel_size_m))
         self.task, self.device, self.augment = task, device, augment
         self.format = torch.channels_last if channels_last else torch.contiguous_format
@@ -98,6 +99,7 @@ class Prepare:
     def __call__(self, part: Part, arrays: Arrays, training: bool) -> Batch:
         """The batch of `part`, whose samples are `arrays`; training augments."""
         num_samples = int(part.weight.sum())
+        # Turned while they are small integers: less to move than normalised values of all bands.
         turns = dihedral(part.keys) if training and self.augment else None
         values = self._values(arrays, turns)
         valid = self._turned(arrays["valid"], turns) != 0 if "valid" in arrays else None
@@ -128,6 +130,7 @@ class Prepare:
         else:
             classes = self._send(arrays["classes"])
             target = classes if self.task == "multilabel" else single_label(classes)
+        # Judging counts places, not weights: what only fills up must have no label either.
         if num_samples < len(target):
             target = target.clone()
             target[num_samples:] = IGNORE
@@ -142,6 +145,7 @@ class Prepare:
         return torch.stack([turn(one, int(how)) for one, how in zip(moved, turns, strict=True)]).view(sent.dtype)
 
     def _send(self, array: NDArray[Any]) -> Tensor:
+        # Pinned memory lets the copy go on while the device still computes the step before.
         sent = torch.from_numpy(array)
         return sent.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else sent
 

@@ -30,6 +30,7 @@ class Schedule(Config):
         """The factor of the rate at update number `step` (from 0) of `epochs * steps_per_epoch`."""
         warmup = self.warmup_epochs * steps_per_epoch
         if step < warmup:
+            # Never 0: the first update would be lost.
             return (step + 1) / math.ceil(warmup)
         share = (step - warmup) / max(epochs * steps_per_epoch - warmup, 1)
         match self.name:

@@ -74,6 +74,7 @@ class Supervised:
         self.table, self.task, self.num_classes, self.world = table, task, num_classes, world
         self.precision, self.smoothing = precision, smoothing
         self.class_weights = None if class_weights is None else class_weights.to(world.device)
+        # Before the replica is made, which takes hold of the modules and weights as they are then.
         self._dropout = seed_dropout(network)
         optim.freeze_idle_biases(network)
         self.networks = {"main": network}
@@ -89,6 +90,7 @@ class Supervised:
         count_samples(network, batch.num_samples)
         network.train()
         share = self._shares(batch)
+        # What to divide by is known before the forward pass, so that the sum over ranks delays nothing after it.
         whole = self.world.sum(share.sum())
         with computing(self.precision, self.world.device):
             scores = self._replica(batch.values)
@@ -104,6 +106,7 @@ class Supervised:
     @torch.no_grad()
     def judge(self, batch: Batch) -> Sums:
         """The loss, and the counts of the confusion matrix or of the labels."""
+        # Not the replica: its forward pass would wait for ranks that have fewer samples to judge.
         network = self.networks["main"].eval()
         share = self._shares(batch)
         with computing(self.precision, self.world.device):
@@ -120,6 +123,7 @@ class Supervised:
         return {**found, **confusion_figures(sums)}
 
     def _shares(self, batch: Batch) -> Tensor:
+        # Of several labels a sample the weights are of the present labels only, inside the loss.
         weights = None if self.task == "multilabel" else self.class_weights
         return losses.shares(batch.target, batch.weight, weights)
 
@@ -131,6 +135,7 @@ class Supervised:
 
 def confusion_counts(scores: Tensor, target: Tensor, num_classes: int) -> Sums:
     """Rows predicted, columns true; IGNORE left out. NaN scores count as the first class."""
+    # Counted on the device: only k x k numbers come back, not the pixels.
     known = target != IGNORE
     pairs = scores.argmax(1)[known] * num_classes + target[known].long()
     return {"confusion": torch.bincount(pairs, minlength=num_classes**2).view(num_classes, num_classes)}
