@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import geopandas
 import pytest
-from tests.evaluation.making import LEGEND, cut, files, land, write
+import shapely
+from tests.evaluation.making import LEGEND, box, cut, files, land, write
 
 from landweave.cli.main import run
 from landweave.evaluation.truth import Layer
@@ -25,6 +27,15 @@ def test_a_map_against_its_truth_on_land_never_trained_on(tmp_path: Path, capsys
     assert "overall accuracy 0." in told
     assert "Intervals (95 %)" in told
     assert json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["overall"]["low"] > 0
+
+
+def test_a_map_against_polygons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    map_path, _ = files(tmp_path)
+    frame = geopandas.GeoDataFrame({"kind": ["Water"]}, geometry=[shapely.box(*box(10, 20))], crs="EPSG:32633")
+    frame.to_file(tmp_path / "lake.gpkg")
+    arguments = ["evaluate", "--map", str(map_path), "--truth", str(tmp_path / "lake.gpkg"), "-o", str(tmp_path / "e")]
+    assert run([*arguments, "--class-property", "kind"]) == 0
+    assert "144 pixels in 1 polygons" in capsys.readouterr().out
 
 
 def test_units_are_drawn_judged_and_estimated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,6 +82,7 @@ def test_legends_of_ones_own(tmp_path: Path) -> None:
         {"map": "m", "units": "u", "truth": "t"},
         {"map": "m", "truth": "t", "part": "tset"},
         {"map": "m", "trooth": "t"},
+        {"map": "m", "truth": "t.geojson", "archive": "a"},
     ],
 )
 def test_what_makes_no_sense_is_refused(values: dict[str, str]) -> None:

@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
 import pytest
+import shapely
 from odc.geo.geobox import GeoBox
 from rasterio import Affine
-from tests.evaluation.making import GRID, LEGEND, RANDOM, cut, files, land, land_of_test, parts, value_of, write
+from tests.evaluation.making import GRID, LEGEND, RANDOM, box, cut, files, land, land_of_test, parts, value_of, write
 
-from landweave.errors import GridError, LegendError, SceneError, SplitError
+from landweave.errors import ConfigError, GridError, LegendError, SceneError, SplitError
 from landweave.evaluation import maps
 from landweave.evaluation import parts as places
 from landweave.evaluation.truth import Layer, Pair, pair
@@ -103,6 +105,43 @@ def test_labels_drawn_as_polygons_count_where_they_lie_and_give_no_interval(both
     assert found.confusion.num_pixels == expected(inside).num_pixels > 100
     np.testing.assert_array_equal(found.confusion.counts, expected(inside).counts)
     assert "polygons" in found.why_no_interval
+
+
+def polygons(folder: Path, *squares: tuple[int, int, int, str]) -> Path:
+    """Squares of (row, col, size, class) in pixels of the map, in longitude and latitude."""
+    shapes = [shapely.box(*box(row, col, size)) for row, col, size, _ in squares]
+    frame = geopandas.GeoDataFrame({"class": [label for *_, label in squares]}, geometry=shapes, crs="EPSG:32633")
+    frame.to_crs("EPSG:4326").to_file(folder / "truth.geojson")
+    return folder / "truth.geojson"
+
+
+def test_polygons_are_a_truth_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    map_path, _ = files(tmp_path)
+    path = polygons(
+        tmp_path, (10, 20, 30, "Water"), (60, 80, 8, "Town"), (90, 110, 30, "Meadow"), (500, 500, 9, "Town")
+    )
+    found = value_of(maps.compare_polygons(map_path, None, path, "class", "it"))
+    truth = np.full(GRID.shape, IGNORE, np.uint8)
+    truth[10:40, 20:50], truth[60:68, 80:88], truth[90:, 110:] = 1, 2, 0
+    counts = Confusion.from_labels(land()[0], truth, 3).counts
+    assert found.confusion is not None
+    np.testing.assert_array_equal(found.confusion.counts, counts)
+    assert found.counts["blocks"] == 3
+    assert "not by chance" in found.why_no_interval
+    monkeypatch.setattr(places, "_EDGE_PX", 7)
+    again = value_of(maps.compare_polygons(map_path, None, path, "class", "it"))
+    assert again.confusion is not None
+    np.testing.assert_array_equal(again.confusion.counts, counts)
+
+
+def test_polygons_of_other_classes_or_elsewhere_are_refused(tmp_path: Path) -> None:
+    map_path, _ = files(tmp_path)
+    with pytest.raises(LegendError, match="Forest"):
+        value_of(maps.compare_polygons(map_path, None, polygons(tmp_path, (0, 0, 9, "Forest")), "class", "it"))
+    with pytest.raises(GridError, match="none of them on the map"):
+        value_of(maps.compare_polygons(map_path, None, polygons(tmp_path, (900, 0, 9, "Town")), "class", "it"))
+    with pytest.raises(ConfigError, match="crop"):
+        value_of(maps.compare_polygons(map_path, None, polygons(tmp_path, (0, 0, 9, "Town")), "crop", "it"))
 
 
 def test_one_block_gives_no_interval(both: Pair, tmp_path: Path) -> None:

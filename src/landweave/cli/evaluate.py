@@ -15,9 +15,12 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the evaluation or of drawn units.")] = None,
     map: Annotated[Path | None, typer.Option(help="The map to judge.")] = None,
     card: Annotated[Path | None, typer.Option(help="The card to judge, on patches: RUN/card.")] = None,
-    truth: Annotated[Path | None, typer.Option(help="Raster of the truth.", rich_help_panel=_BY)] = None,
+    truth: Annotated[Path | None, typer.Option(help="Raster of the truth, or polygons.", rich_help_panel=_BY)] = None,
     archive: Annotated[Path | None, typer.Option(help="Patches to judge on or by.", rich_help_panel=_BY)] = None,
     part: Annotated[str, typer.Option(help="Their part: test, validation or train.", rich_help_panel=_BY)] = "test",
+    class_property: Annotated[
+        str, typer.Option(help="Property with a polygon's class.", rich_help_panel=_BY)
+    ] = "class",
     units: Annotated[Path | None, typer.Option(help="Folder of judged units.", rich_help_panel=_BY)] = None,
     draw: Annotated[int | None, typer.Option(help="Draw this many units to judge.", rich_help_panel=_DRAW)] = None,
     least: Annotated[int, typer.Option(help="Units for each class at least.", rich_help_panel=_DRAW)] = 50,
@@ -46,7 +49,7 @@ def evaluate(
         _draw({"legend": legend, "legends": legends}, map, out, num=draw, least=least, seed=seed)
         return
     values = {"map": map, "card": card, "truth": truth, "archive": archive, "part": part, "units": units}
-    values |= {"legend": legend, "truth_legend": truth_legend, "legends": legends}
+    values |= {"class_property": class_property, "legend": legend, "truth_legend": truth_legend, "legends": legends}
     _evaluate({**values, "reproject": reproject, "name": name}, out)
 
 

@@ -17,6 +17,7 @@ from landweave.jobs.run import Progress
 from landweave.legend import Legend, legend, load_legends
 from landweave.models.card import load_parts
 from landweave.patches.archive import open_archive
+from landweave.patches.polygons import SUFFIXES
 from landweave.patches.sample import Split
 
 
@@ -28,11 +29,13 @@ class EvaluateJob(Config):
     card: Path | None = None
     """The card to judge, on patches; without a map."""
     truth: Path | None = None
-    """A raster of the truth, on the map's pixels."""
+    """A raster of the truth, on the map's pixels; or polygons with a class."""
     archive: Path | None = None
     """Patches: where to judge a map, and with what where there is no truth."""
     part: Split = "test"
     """The part of the archive."""
+    class_property: str = "class"
+    """Property that holds the class of a polygon."""
     units: Path | None = None
     """A folder of judged sampling units."""
     legend: str | None = None
@@ -54,6 +57,8 @@ class EvaluateJob(Config):
             raise ValueError("a card is judged on an archive, and on nothing else")
         if self.units is not None and (self.truth or self.archive):
             raise ValueError("units, or a truth and an archive, not both")
+        if self.truth is not None and self.truth.suffix in SUFFIXES and self.archive is not None:
+            raise ValueError("polygons alone, or an archive alone, which has the polygons of its parts")
         if self.map is not None and not (self.truth or self.archive or self.units):
             raise ValueError("a truth, an archive or units to judge the map by")
         return self
@@ -87,6 +92,8 @@ def _judge(job: EvaluateJob) -> Generator[Progress, None, Evaluation]:
     if job.truth is None and archive is not None:
         return (yield from maps.compare_masks(job.map, of_map, archive, job.part, name))
     assert job.truth is not None
+    if job.truth.suffix in SUFFIXES:
+        return (yield from maps.compare_polygons(job.map, of_map, job.truth, job.class_property, name))
     both = pair(job.map, job.truth, map_legend=of_map, truth_legend=of_truth, reproject=job.reproject)
     if archive is None:
         return (yield from maps.compare(both, name))

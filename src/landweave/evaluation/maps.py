@@ -11,14 +11,15 @@ from odc.geo.geobox import GeoBox
 
 from landweave.errors import GridError, LegendError, SampleError
 from landweave.evaluation.origin import scenes_of
-from landweave.evaluation.parts import Place, of_part, whole, why_no_census, why_not_random
+from landweave.evaluation.parts import POLYGONS, Place, of_part, of_polygons, whole, why_no_census, why_not_random
 from landweave.evaluation.result import Evaluation
-from landweave.evaluation.truth import Layer, Pair, find_crosswalk, same_classes
+from landweave.evaluation.truth import Layer, Pair, find_crosswalk, legend_of, same_classes
 from landweave.jobs.run import Progress
 from landweave.legend import IGNORE, Legend
 from landweave.metrics import area
 from landweave.metrics.confusion import Confusion
 from landweave.patches.archive import Archive
+from landweave.patches.polygons import check_labels, moved, read_polygons
 from landweave.patches.sample import Split
 from landweave.raster.classes import read_legend, read_nodata
 
@@ -44,6 +45,32 @@ def compare(pair: Pair, name: str) -> Records:
     note = f"All {blocks.sum():,} pixels of the map where the truth is known."
     total = Confusion(blocks.sum(0))
     return Evaluation(name, "pixels", pair.legend, note, total, why_no_interval=why, counts=counts)
+
+
+def compare_polygons(
+    map_path: Path, map_legend: Legend | None, polygons_path: Path, class_property: str, name: str
+) -> Records:
+    """Judge a map against polygons whose class is known: every pixel whose centre lies in one.
+
+    Raises:
+        LegendError: A class of the polygons is none of the map's.
+        GridError: No polygon lies on the map, or the map has no CRS.
+        SceneError: A file cannot be read.
+    """
+    legend = map_legend or legend_of(map_path)
+    drawn = read_polygons(polygons_path, class_property)
+    check_labels(drawn, legend, polygons_path)
+    layer = Layer(map_path, legend, read_nodata(map_path))
+    grid = layer.grid
+    found = of_polygons(moved(drawn, "" if grid.crs is None else str(grid.crs)), grid)
+    classes = {id(place): legend.index(label) for place, label in found}
+
+    def read(place: Place) -> tuple[Labels, Labels]:
+        return layer.indices(place.window.on(grid)), np.full(place.window.shape, classes[id(place)], np.uint8)
+
+    blocks, counts = yield from _sum([place for place, _ in found], read, grid, len(legend))
+    note = f"{blocks.sum():,} pixels in {counts['blocks']} polygons."
+    return Evaluation(name, "pixels", legend, note, Confusion(blocks.sum(0)), why_no_interval=POLYGONS, counts=counts)
 
 
 def compare_part(pair: Pair, archive: Archive, split: Split, name: str) -> Records:

@@ -14,12 +14,13 @@ from odc.geo.geobox import GeoBox
 
 from landweave.errors import GridError
 from landweave.patches.archive import Archive
+from landweave.patches.polygons import Polygon
 from landweave.patches.sample import Split
 from landweave.tiling import Tiling, Window
 
 # Large enough that opening and locking do not count, small enough for any memory.
 _EDGE_PX = 1024
-_POLYGONS = "polygons are drawn where somebody wanted them, not by chance"
+POLYGONS = "polygons are drawn where somebody wanted them, not by chance"
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,25 @@ def _places(rows: Any, indices: Int64[np.ndarray, " n"], grid: GeoBox) -> Iterat
             yield Place(block, inner, None if whole_patch else shape, patch, inner.inside(window))
 
 
+def of_polygons(polygons: Sequence[Polygon], grid: GeoBox) -> list[tuple[Place, str]]:
+    """The land of each polygon on a map, in windows of bounded size, with the class that it has.
+
+    Raises:
+        GridError: None lies on the map.
+    """
+    extent, found = Window.of((grid.shape[0], grid.shape[1])), []
+    for polygon in polygons:
+        around = pixels_within(polygon.shape.bounds, grid).grow(1).clip(extent)
+        # A polygon may be as large as the map.
+        for tile in Tiling(around.shape, _EDGE_PX, 0) if around.num_pixels else ():
+            core = tile.core
+            window = Window(around.row + core.row, around.col + core.col, core.height, core.width)
+            found.append((Place(f"polygon {polygon.name}", window, polygon.shape), polygon.label))
+    if not found:
+        raise GridError(f"{len(polygons)} polygons, none of them on the map", "polygons on the map", "check both files")
+    return found
+
+
 def pixels_within(box: Sequence[float], grid: GeoBox) -> Window:
     """The pixels whose centres lie in (left, bottom, right, top); they may reach outside the grid."""
     left, bottom, right, top = box
@@ -129,4 +149,4 @@ def why_not_random(manifest: Mapping[str, Any]) -> str:
 
 def why_no_census(places: Sequence[Place]) -> str:
     """Why not all the land of the blocks is known, or ""."""
-    return _POLYGONS if any(place.shape is not None for place in places) else ""
+    return POLYGONS if any(place.shape is not None for place in places) else ""
