@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -47,3 +48,9 @@ def test_the_commit_is_that_of_the_checkout() -> None:
     root = Path(provenance.__file__).parents[2]
     asked = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     assert provenance.commit() == (asked.stdout.strip() if asked.returncode == 0 else None)
+
+
+def test_a_record_with_a_name_that_is_not_utf8_reads_back_the_same(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    provenance.write_record(tmp_path / "a.json", "catalog", {"sources": [name]})
+    assert json.loads((tmp_path / "a.json").read_text())["configuration"]["sources"] == [name]

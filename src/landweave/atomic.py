@@ -63,7 +63,10 @@ def refused(path: Path, error: OSError | UnicodeEncodeError) -> OutputError | No
             return OutputError(f"{shown} cannot be written: {error.strerror}", "a writable folder", _WRITABLE)
         case errno.ENAMETOOLONG:
             return OutputError(f"a path of {len(shown)} characters: {shown[:80]}...", "a shorter path", _SHORTER)
-        case errno.ENOTDIR | errno.EISDIR | errno.EEXIST:
+        # ENOENT is what /proc answers; about another path it means an input that is missing.
+        case errno.ENOTDIR | errno.EISDIR | errno.EEXIST | errno.ENOENT if (
+            error.errno != errno.ENOENT or str(error.filename) == str(path) or _ASIDE_SUFFIX in str(error.filename)
+        ):
             return OutputError(f"{shown}: {error.strerror}", "a folder where folders are needed", _ELSEWHERE)
     return None
 
@@ -82,7 +85,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, content: str) -> None:
     """Write a whole text file in UTF-8 aside and rename it."""
-    write_bytes(path, content.encode("utf-8"))
+    # In a name that is not UTF-8 the bytes become escapes, which readers of JSON turn back.
+    write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
 @contextlib.contextmanager

@@ -129,3 +129,9 @@ def test_another_job_s_catalog_and_other_files_are_not_written_over(tmp_path: Pa
         assert "a new file" in caught.value.expected
         assert "-o" in caught.value.do
         assert (tmp_path / place).read_bytes() == before
+
+
+def test_a_place_with_too_long_a_name_is_refused(tmp_path: Path) -> None:
+    job = check(CatalogJob, {"sources": [str(tmp_path)]}, "the command line")
+    with pytest.raises(OutputError, match="a shorter path"):
+        collect(job, tmp_path / ("x" * 300))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from landweave.atomic import write_text
+from landweave.atomic import write_text, writing
 from landweave.config import Config
 from landweave.errors import CatalogError, OutputError
 from landweave.provenance import record
@@ -66,8 +66,9 @@ def _record_of(path: Path) -> Path:
 
 def _check_place(job: CatalogJob, path: Path) -> None:
     """Refuse a place where something else stands than this same job's catalog, which may be made anew."""
-    if not path.exists():
-        return
+    with writing(path):
+        if not path.exists():
+            return
     try:
         made = json.loads(_record_of(path).read_text(encoding="utf-8"))["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError):
