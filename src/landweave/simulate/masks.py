@@ -61,7 +61,8 @@ def qa_pixel(seen: Seen) -> UInt16[np.ndarray, "h w"]:
     bits = np.full(water.shape, _CLOUD_LOW | _SHADOW_LOW | _SNOW_LOW | _CIRRUS_LOW, np.uint16)
     for where, value in (
         (water, _WATER),
-        (~thin & ~shadow & ~snow, _CLEAR),
+        # Shadow and snow count as clear: the bit says no more than that there is no cloud.
+        (~thin, _CLEAR),
         (thin & ~cloud, _DILATED),
         (cloud, _CLOUD_BIT | _CLOUD_LOW << 1),
         (shadow, _SHADOW_BIT | _SHADOW_LOW << 1),

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float64, UInt8
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from landweave.config import Config
+from landweave.config import Config, nearest
 from landweave.legend import legend
 from landweave.simulate.kinds import LEGEND
 from landweave.simulate.lattice import Axes, cells, fractal, key, uniform
@@ -26,6 +26,17 @@ class OldMap(Config):
     """By class: share of its area in the map that is another class in truth; the others take what is left over."""
     patch_m: float = Field(default=140, gt=0)
     """Size of the wrong patches."""
+
+    @field_validator("omission", "commission")
+    @classmethod
+    def _shares_of_classes(cls, shares: dict[str, float]) -> dict[str, float]:
+        names = legend(LEGEND).names
+        for name, share in shares.items():
+            if name not in names:
+                raise ValueError(f"class {name} of {LEGEND}: {nearest(name, names)}")
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} = {share}: a share from 0 to below 1")
+        return shares
 
 
 def flows(
@@ -51,6 +62,8 @@ def flows(
     for name, share in commission.items():
         index = names.index(name)
         asked[index] = share / (1 - share) * area[index] * (1 - lost[index])
+    # A class gains only what others lose.
+    asked = np.minimum(asked, (lost * area).sum() - lost * area)
     spare = max(float((lost * area).sum() - np.nansum(asked)), 0.0)
     open_to = np.isnan(asked)
     asked[open_to] = spare * area[open_to] / max(float(area[open_to].sum()), 1e-12)
@@ -66,12 +79,16 @@ def _dealt(
     total = (lost * area).sum()
     goal = asked * (total / asked.sum()) if asked.sum() > 0 else asked
     for _ in range(200):
-        flow *= np.divide(goal, flow.sum(axis=0), out=np.zeros_like(goal), where=flow.sum(axis=0) > 0)[None]
-        rows = flow.sum(axis=1)
-        flow *= np.divide(lost * area, rows, out=np.zeros_like(rows), where=rows > 0)[:, None]
-    share = np.divide(flow, area[:, None], out=np.zeros_like(flow), where=area[:, None] > 0)
+        flow *= _ratio(goal, flow.sum(axis=0))[None]
+        flow *= _ratio(lost * area, flow.sum(axis=1))[:, None]
+    share = _ratio(flow, np.broadcast_to(area[:, None], flow.shape))
     share[np.diag_indices(len(area))] = 1 - share.sum(axis=1)
     return np.asarray(share)
+
+
+def _ratio(above: Float64[np.ndarray, "*s"], below: Float64[np.ndarray, "*s"]) -> Float64[np.ndarray, "*s"]:
+    """`above` over `below`, 0 where there is next to nothing below."""
+    return np.asarray(np.divide(above, below, out=np.zeros(below.shape), where=below > 1e-15))
 
 
 def mistaken(
