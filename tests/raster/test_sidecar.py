@@ -65,7 +65,7 @@ def test_offsets(tmp_path: Path, text: str, told: float | None, offset: float) -
 REFUSED: dict[str, tuple[str, float | None, type[LandweaveError], str, str, str]] = {
     "nobody tells": (sidecar(without="baseline"), None, RadiometryError, "unknown", "04.00", "--offset"),
     "N9999": (sidecar('baseline = "N9999"', without="baseline"), None, RadiometryError, "N9999", "04.00", "--offset"),
-    "doubled": (sidecar("offset = 0.0"), None, RadiometryError, "offset 0", "offset -1000", "correct the baseline"),
+    "doubled": (sidecar("offset = 0.0"), None, RadiometryError, "offset = 0", "offset = -0.1", "correct its baseline"),
     "told twice": (sidecar("offset = -0.1"), 0, RadiometryError, "offset 0", "one of them", "leave --offset away"),
     "raw and scaled": (
         sidecar('unit = "digital_number"', "scale = 0.0001"),
@@ -145,6 +145,13 @@ def test_floats_have_no_number_for_nodata_unless_told(tmp_path: Path) -> None:
     values, valid = read(found, ["B02"], found.grid)
     assert valid.all()
     assert (values == 0.25).all()
+
+
+def test_a_baseline_tells_nothing_of_numbers_on_another_scale(tmp_path: Path) -> None:
+    array = np.full((4, 60, 60), 0.25, np.float32)
+    text = sidecar("scale = 1.0", "offset = 0.0", 'baseline = "05.09"', without="baseline")
+    found = read_sidecar(write_sidecar_tif(tmp_path, text, array), None)
+    assert (found.baseline, found.files["B02"].offset) == ("05.09", 0)
 
 
 def test_masks(tmp_path: Path) -> None:

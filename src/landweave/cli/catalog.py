@@ -58,7 +58,11 @@ def catalog(
     if len(found.scenes) > _SHOWN:
         typer.echo(f"... and {len(found.scenes) - _SHOWN} more")
     for unread in found.unread:
-        typer.echo(f"not read: {unread.path}: {unread.reason.given}; to do: {unread.reason.do}", err=True)
+        reason = unread.reason
+        typer.echo(
+            f"not read: {unread.path}\n  given: {reason.given}\n  expected: {reason.expected}\n  to do: {reason.do}",
+            err=True,
+        )
     typer.echo(f"{len(found.scenes)} scenes in {out}, {len(found.unread)} inputs not read")
     if any(unread.is_product for unread in found.unread):
         raise typer.Exit(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Callable
@@ -102,6 +103,10 @@ for _verb, (_panel, _function) in VERBS.items():
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # Names of files need not be UTF-8: they are shown escaped rather than not at all.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

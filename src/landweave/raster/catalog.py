@@ -53,19 +53,22 @@ def write_table(table: pyarrow.Table, path: Path) -> None:
         stac_geoparquet.arrow.to_parquet(table, temporary)
 
 
+_MAKE = "make it with landweave catalog FOLDER -o catalog.parquet"
+
+
 def read_catalog(path: Path) -> list[Scene]:
     """The scenes of a catalog, in its order.
 
     Raises:
         CatalogError: It is missing, damaged, empty or of another format.
     """
+    if not path.is_file():
+        raise CatalogError(f"{path}, which is no file", "a catalog of landweave", _MAKE)
     try:
         table = pyarrow.parquet.read_table(path)
         items = list(stac_geoparquet.arrow.stac_table_to_items(table))
     except (OSError, pyarrow.ArrowException, KeyError, ValueError) as error:
-        raise CatalogError(
-            f"{path}: {error}", "a catalog of landweave", "make it with landweave catalog FOLDER -o catalog.parquet"
-        ) from error
+        raise CatalogError(f"{path}: {error}", "a catalog of landweave", _MAKE) from error
     if not items:
         raise CatalogError(f"{path}, which is empty", "at least one scene", "make the catalog again")
     return [from_item(pystac.Item.from_dict(item)) for item in items]

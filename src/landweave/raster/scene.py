@@ -9,7 +9,6 @@ from typing import Literal
 
 from odc.geo.geobox import GeoBox
 
-from landweave.config import nearest
 from landweave.errors import GridError, SensorError
 from landweave.sensors import Band, Sensor
 
@@ -90,7 +89,7 @@ class Scene:
         if missing:
             raise SensorError(
                 f"scene {self.id} without {', '.join(missing)}",
-                f"these bands; it has {', '.join(self.bands)} ({nearest(missing[0], self.bands)})",
+                f"these bands; it has {', '.join(self.bands)}",
                 "fetch the missing files, or choose bands that are there",
             )
         return wanted

@@ -178,22 +178,32 @@ def _encoding(path: Path, band: Band, known: Sensor, table: SidecarTable, told: 
         return 1.0, 0.0
     scale = band.scale if table.scale is None else table.scale
     if table.offset is not None:
-        _check_told(known, table, scale, told)
+        _check_told(known, band, table, told)
         return scale, table.offset
     if known.baseline_offsets:
         return scale, known.offset_number(table.baseline, told) * scale
     return scale, band.offset if table.scale is None else 0.0
 
 
-def _check_told(known: Sensor, table: SidecarTable, scale: float, told: float | None) -> None:
+def _check_told(known: Sensor, band: Band, table: SidecarTable, told: float | None) -> None:
     """Refuse an offset in the sidecar that contradicts --offset or the processing baseline beside it."""
+    scale = band.scale if table.scale is None else table.scale
     stated = round(table.offset / scale) if table.offset else 0
     if told is not None and told != stated:
         raise RadiometryError(
             f"offset {told:g} and a sidecar that states {stated:g}", "one of them", "leave --offset away"
         )
-    if known.baseline_offsets and table.baseline is not None:
+    # Numbers on another scale were made anew by somebody: the baseline tells nothing of them.
+    if not known.baseline_offsets or table.baseline is None or scale != band.scale:
+        return
+    try:
         known.offset_number(table.baseline, stated)
+    except RadiometryError as error:
+        raise RadiometryError(
+            f"offset = {table.offset:g} in a sidecar with baseline {table.baseline}",
+            f"offset = {known.offset_number(table.baseline) * scale:g}, which this baseline has",
+            "leave offset away in the sidecar, or correct its baseline",
+        ) from error
 
 
 def _with_unit(known: Sensor, unit: Unit | None) -> Sensor:
