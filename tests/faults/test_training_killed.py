@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.recipe import making
 
@@ -32,10 +34,26 @@ NUM_KILLS = 2
 NUM_LINES = 8 * 3 + 8
 
 
-def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
+def start(recipe: Path, out: Path, **more: Any) -> subprocess.Popen[bytes]:
     command = [Path(sys.executable).with_name("landweave"), "train", recipe, "-o", out]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
+
+
+def test_a_disk_that_is_full_for_a_checkpoint_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+    """No file may grow beyond 30 kB: the log fits, a checkpoint does not."""
+    making.cut(tmp_path / "archive")
+    recipe, out = tmp_path / "recipe.toml", tmp_path / "full"
+    recipe.write_text(RECIPE.format(archive=tmp_path / "archive"))
+    process = start(recipe, out, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)))
+    _, said = process.communicate()
+    assert process.returncode == 1
+    for words in (b"no space left while writing", b"free space on that disk", b"run the same command again"):
+        assert words in said
+    assert not list((out / "checkpoints").iterdir())
+    train_here(recipe, out)
+    train_here(recipe, tmp_path / "whole")
+    same(out, tmp_path / "whole")
 
 
 def train_here(recipe: Path, out: Path) -> None:

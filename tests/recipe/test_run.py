@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from tests.recipe import making
 
 from landweave.atomic import locked
@@ -191,6 +193,11 @@ def test_a_folder_with_something_else_is_refused(folder: Path, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize(("name", "given"), [("x" * 300, "characters"), (os.fsdecode(b"r\xff"), "the path")])
+def test_a_path_that_cannot_be_is_refused(folder: Path, tmp_path: Path, name: str, given: str) -> None:
+    says(refused(OutputError, folder, tmp_path / name), given, "path", "choose")
+
+
 def test_two_runs_at_once_in_one_folder_are_refused(folder: Path, tmp_path: Path) -> None:
     with locked(tmp_path / "run"):
         says(refused(OutputError, folder, tmp_path / "run"), "another landweave process", "no other job", "wait")
@@ -276,7 +283,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(folder: Path, tmp_path: Path, m
 
     def full(tensors: Any, path: Path) -> None:
         if len(checkpoint.every(tmp_path / "run/checkpoints")) == 1:
-            raise OSError(28, "No space left on device")
+            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
         honest(tensors, path)
 
     monkeypatch.setattr(checkpoint, "save_file", full)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -48,7 +50,7 @@ def save(folder: Path, step: int, checkpoint: Checkpoint, keep: int = 2) -> Path
     path = folder / f"{_PREFIX}{step:08d}"
     with aside(path) as temporary:
         temporary.mkdir()
-        save_file({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}, temporary / _TENSORS)
+        _write_tensors(temporary / _TENSORS, checkpoint.tensors)
         # Floats come back from JSON to the last bit, so that sums and the best figure may stand there.
         facts = {"format": FORMAT, "sha256": file_sha256(temporary / _TENSORS), **checkpoint.facts}
         (temporary / _STATE).write_text(json.dumps(facts, indent=1, sort_keys=True), encoding="utf-8")
@@ -56,6 +58,16 @@ def save(folder: Path, step: int, checkpoint: Checkpoint, keep: int = 2) -> Path
     for old in every(folder)[:-keep]:
         shutil.rmtree(old)
     return path
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    except SafetensorError as error:
+        # safetensors tells of a full disk in words only.
+        if number := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+        raise
 
 
 def every(folder: Path) -> list[Path]:

@@ -112,8 +112,9 @@ class Log:
             curves |= {"rate": record.rate, "samples_per_s": record.samples_per_s}
         else:
             curves = {f"validation/{name}": value for name, value in record.figures.items()}
-        for name, value in curves.items():
-            self._curves.add_scalar(name, value, entry["step"])
+        with writing(self._path):
+            for name, value in curves.items():
+                self._curves.add_scalar(name, value, entry["step"])
 
     def __enter__(self) -> Log:
         return self
@@ -121,8 +122,9 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._curves.close()
+        with writing(self._path):
+            self._file.close()
+            self._curves.close()
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
