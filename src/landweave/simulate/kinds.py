@@ -57,7 +57,10 @@ class Kind(Config):
 
 
 class _KindFile(Config):
+    """kinds.toml: what worlds are made of."""
+
     kinds: dict[str, Kind]
+    """Kinds of ground by name."""
 
 
 @cache

@@ -145,7 +145,10 @@ def reflect_of(world: World, made: Ground, axes: Axes, season: Season) -> Float3
 
 
 class _WorldFile(Config):
+    """A TOML file of worlds."""
+
     worlds: dict[str, dict[str, Any]]
+    """Worlds by name; their keys are those of World."""
 
 
 @cache
