@@ -135,9 +135,15 @@ def _sync(path: Path) -> None:
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    if temporary.is_dir() and path.is_dir():
-        _remove(path)
+    if not (temporary.is_dir() and path.is_dir()):
+        temporary.replace(path)
+        return
+    # A folder does not take another one's place in one step. Moved away first, the old one is whole or gone: it is
+    # never seen half removed.
+    old = path.with_name(f".{uuid.uuid4().hex[:12]}{_ASIDE_SUFFIX}")
+    path.replace(old)
     temporary.replace(path)
+    _remove(old)
 
 
 def _remove(path: Path) -> None:
