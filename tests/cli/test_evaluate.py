@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import geopandas
@@ -10,7 +11,7 @@ import pytest
 import shapely
 from tests.evaluation.making import LEGEND, box, cut, files, land, write
 
-from landweave.cli.main import run
+from landweave.cli.main import app, run
 from landweave.evaluation.truth import Layer
 from landweave.evaluation.units import judge_by_truth
 
@@ -50,6 +51,19 @@ def test_units_are_drawn_judged_and_estimated(tmp_path: Path, capsys: pytest.Cap
     judge_by_truth(units, Layer(write(tmp_path / "all.tif", land()[1] % 3), LEGEND), map_path)
     assert run(judging) == 0
     assert " to " in capsys.readouterr().out
+
+
+def test_the_page_of_the_verb_names_every_option_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    import click
+    import typer
+
+    page = (Path(__file__).parents[2] / "docs" / "verbs" / "evaluate.md").read_text(encoding="utf-8")
+    table = "\n".join(line for line in page.splitlines() if line.startswith("| `--"))
+    told = set(re.findall(r"`(--[a-z-]+)", table))
+    verbs = typer.main.get_command(app)
+    assert isinstance(verbs, click.Group) or hasattr(verbs, "commands")
+    options = {name for each in verbs.commands["evaluate"].params for name in each.opts if name.startswith("--")}
+    assert told == options - {"--out"}
 
 
 def test_mistakes_are_said_in_three_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

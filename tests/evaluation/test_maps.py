@@ -20,6 +20,7 @@ from landweave.evaluation import parts as places
 from landweave.evaluation.truth import Layer, Pair, pair
 from landweave.legend import IGNORE, LandClass, Legend
 from landweave.metrics.confusion import Confusion
+from landweave.tiling import Window
 
 
 @pytest.fixture
@@ -51,6 +52,24 @@ def test_windows_add_up_whatever_their_size(both: Pair, monkeypatch: pytest.Monk
     assert many.confusion is not None
     np.testing.assert_array_equal(one.confusion.counts, many.confusion.counts)
     assert one.counts == many.counts
+
+
+def test_no_more_than_one_window_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    indices = rng.integers(0, 3, (150, 170)).astype(np.uint8).repeat(16, 0).repeat(16, 1)
+    both = pair(*(write(tmp_path / f"{n}.tif", indices, GRID.crop(indices.shape)) for n in ("map", "truth")))
+    shapes: list[tuple[int, int]] = []
+    read = Pair.read
+
+    def spy(self: Pair, window: Window) -> Any:
+        shapes.append(window.shape)
+        return read(self, window)
+
+    monkeypatch.setattr(Pair, "read", spy)
+    found = value_of(maps.compare(both, "it"))
+    assert found.counts["pixels"] == indices.size == sum(height * width for height, width in shapes)
+    assert len(shapes) == 9
+    assert max(height * width for height, width in shapes) <= 1024 * 1024
 
 
 def test_the_test_part_alone_counts(both: Pair, tmp_path: Path) -> None:
