@@ -49,7 +49,13 @@ PATCHES = PatchJob(patch_px=96, block_patches=1, gap_px=12)
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "linear": {"arguments": {"num_samples": 50_000}},
     "forest": {"arguments": {"num_samples": 50_000, "num_trees": 60, "window_px": 1}},
-    "unet": {"arguments": {"width": 24}, "epochs": 40, "batch_global": 16, "optimiser": {"rate": 2e-3}},
+    "unet": {
+        "arguments": {"width": 24},
+        "epochs": 40,
+        "batch_global": 8,
+        "optimiser": {"rate": 2e-3},
+        "schedule": {"warmup_epochs": 1.0},
+    },
 }
 
 
