@@ -38,6 +38,8 @@ class Kind(Config):
 
     land_class: str = Field(alias="class")
     """Name of its class in legend simulated-8."""
+    calendar: str = Field(min_length=3)
+    """Where its dates come from."""
     days: list[float]
     """Days of the year of the knots, from 1 to 366."""
     mix: dict[str, list[float]]

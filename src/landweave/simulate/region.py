@@ -43,7 +43,7 @@ class Region(Config):
     """Share of the wild land under shrubs."""
     conifer: float = Field(default=0.45, ge=0, le=1)
     """Share of conifers among the stands."""
-    rock: float = Field(default=0.08, ge=0, le=1)
+    rock: float = Field(default=0.12, ge=0, le=1)
     """Share of the open wild land that is rock."""
     meadow: float = Field(default=0.25, ge=0, le=1)
     """Share of meadows and pastures among the fields."""
@@ -61,7 +61,7 @@ class Region(Config):
     """Share of the stands that are felled in a year."""
     building: float = Field(default=0.02, ge=0)
     """Share of the outer quarters that are built in a year."""
-    quarry: float = Field(default=0.25, ge=0, le=1)
+    quarry: float = Field(default=0.32, ge=0, le=1)
     """Chance of a pit or quarry in a square of 2.6 km."""
     crops: dict[str, float] = Field(default_factory=lambda: dict(_CROPS))
     """Weights of the crops."""
