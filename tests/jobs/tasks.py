@@ -57,6 +57,7 @@ def _meet(task: Square) -> None:
         case "refuse":
             raise SceneError(f"{task.key} is empty", "a scene", "get it again")
         case "full":
+            time.sleep(0.5)
             raise OutputError("no space left", "space", "free some")
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -72,7 +72,9 @@ def test_several_dates_are_a_period() -> None:
 
 
 def test_blending_is_said() -> None:
-    plain, blended = (item([scene("s", grid_at(9, 9))], is_blended=b)["properties"]["landweave:tiles"] for b in (0, 1))
+    plain, blended = (
+        item([scene("s", grid_at(9, 9))], is_blended=b)["properties"]["landweave:tiles"] for b in (False, True)
+    )
     assert "the same however it is cut" in plain
     assert "blended" in blended
 

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from landweave.errors import LandweaveError, OutputError, TaskError
 
@@ -15,6 +15,7 @@ TRIES = 3
 Summary = Mapping[str, float | int | str]
 
 
+@runtime_checkable
 class Task(Protocol):
     """An independent piece of a job: a frozen dataclass that can be sent to another process."""
 
@@ -45,6 +46,7 @@ class Outcome:
     seconds: float = 0.0
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Runs tasks, each at least once until it succeeds or has failed `TRIES` times."""
 
@@ -74,11 +76,13 @@ def attempt(function: Function[TaskT], task: TaskT, tries: int = TRIES) -> Outco
     raise ValueError(f"{tries} tries")
 
 
-def _plain(summary: Summary) -> Summary:
+def _plain(summary: Mapping[str, object]) -> Summary:
+    plain: dict[str, float | int | str] = {}
     for name, value in summary.items():
         if not isinstance(value, int | float | str):
             raise TypeError(f"{name} = {value!r} in a task's summary is no plain number or text")
-    return dict(summary)
+        plain[name] = value
+    return plain
 
 
 def _named(error: Exception) -> LandweaveError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ _TINY = 1e-30
 _STRIPE_PX = 128
 
 
+@runtime_checkable
 class Predictor(Protocol):
     """What tells the classes of pixels."""
 
@@ -71,8 +72,10 @@ class Network:
 
     def _run(self, batch: Float[Tensor, "b c h w"], usable: Bool[Tensor, "b h w"] | None) -> Float[Tensor, "b k h w"]:
         here = None if usable is None else usable.to(self._device)
-        normalised = self._normalise(batch.to(self._device), here)
-        scores: Tensor = self.network(normalised.to(self.dtype, memory_format=torch.channels_last))
+        # No name for what is in between: it would live as long as the network runs.
+        scores: Tensor = self.network(
+            self._normalise(batch.to(self._device), here).to(self.dtype, memory_format=torch.channels_last)
+        )
         return scores
 
 

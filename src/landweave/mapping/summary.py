@@ -81,7 +81,7 @@ def _bf16(total: Summary) -> Mapping[str, float | int] | None:
 
 def _number(summary: Summary, name: str) -> float:
     value = summary.get(name, 0)
-    return 0 if isinstance(value, str) else value
+    return 0.0 if isinstance(value, str) else float(value)
 
 
 def _text(seconds: float) -> str:
