@@ -41,6 +41,7 @@ from landweave.raster.catalog import read_catalog
 from landweave.raster.collect import CatalogJob, collect
 from landweave.recipe import run as training
 from landweave.recipe.recipe import TrainRecipe
+from landweave.simulate.kinds import kinds
 from landweave.simulate.lattice import Axes
 from landweave.simulate.world import CELLS, PIXEL_M, World, ground_of, load_world, truth_dates
 from landweave.simulate.write import write
@@ -50,7 +51,7 @@ from scenes import figure, print_result
 RESULTS = Path(__file__).parent / "results" / "worlds"
 FIXED_SEEDS = (1, 2, 3)
 SAMPLES = 40_000
-SHORT_EPOCHS, FULL_EPOCHS = 60, 130
+SHORT_EPOCHS, FULL_EPOCHS = 40, 90
 Recipe = Mapping[str, Any]
 
 
@@ -138,8 +139,10 @@ def results(name: str, seeds: Iterable[int], epochs: int, work: Path) -> Iterato
     """Figures of every seed, from its file where it was finished before."""
     for seed in seeds:
         world = load_world(name, seed)
-        # What decides the figures: another world or recipe is another result.
-        identity = fingerprint({"world": world.model_dump(mode="json"), "recipes": recipes(epochs)})[:12]
+        # What decides the figures: another world, look of it or recipe is another result.
+        look = {name: kind.model_dump(mode="json") for name, kind in kinds().items()}
+        told = {"world": world.model_dump(mode="json"), "kinds": look, "recipes": recipes(epochs)}
+        identity = fingerprint(told)[:12]
         path = RESULTS / f"{name}-seed-{seed}-{identity}.json"
         if not path.is_file():
             print(f"{name}, seed {seed}", flush=True)
