@@ -90,7 +90,7 @@ class Confusion:
         # Shares before they are multiplied: counts of a region square beyond 64 bits.
         mapped, truth = (_ratio(self.counts.sum(axis), self.counts.sum()) for axis in (1, 0))
         chance = float(mapped @ truth)
-        return float(_ratio(self.overall - chance, 1 - chance))
+        return (self.overall - chance) / (1 - chance) if chance != 1 else float("nan")
 
     @property
     def macro_f1(self) -> float:
