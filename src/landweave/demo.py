@@ -50,8 +50,8 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "linear": {"arguments": {"num_samples": 50_000}},
     "forest": {"arguments": {"num_samples": 50_000, "num_trees": 60, "window_px": 1}},
     "unet": {
-        "arguments": {"width": 24},
-        "epochs": 40,
+        "arguments": {"width": 16},
+        "epochs": 100,
         "batch_global": 8,
         "optimiser": {"rate": 2e-3},
         "schedule": {"warmup_epochs": 1.0},
