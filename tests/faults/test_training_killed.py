@@ -1,4 +1,4 @@
-"""A real training process killed at random steps and started again ends bit for bit as the run that was not."""
+"""A real training process stopped and killed at random steps ends, started again, bit for bit as one that was not."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
+import pytest
 from tests.recipe import making
 
 from landweave.config import load
+from landweave.errors import OutputError
 from landweave.recipe.recipe import TrainRecipe
+from landweave.train import checkpoint
 
 RECIPE = """\
 archive = "{archive}"
@@ -30,30 +32,22 @@ dropout = 0.2
 [optimiser]
 rate = 0.01
 """
-NUM_KILLS = 2
 NUM_LINES = 8 * 3 + 8
+SIGNALS = [signal.SIGTERM, signal.SIGKILL, signal.SIGKILL]
 
 
-def start(recipe: Path, out: Path, **more: Any) -> subprocess.Popen[bytes]:
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    making.cut(tmp_path / "archive")
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.format(archive=tmp_path / "archive"))
+    return path
+
+
+def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
     command = [Path(sys.executable).with_name("landweave"), "train", recipe, "-o", out]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
-
-
-def test_a_disk_that_is_full_for_a_checkpoint_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
-    """No file may grow beyond 30 kB: the log fits, a checkpoint does not."""
-    making.cut(tmp_path / "archive")
-    recipe, out = tmp_path / "recipe.toml", tmp_path / "full"
-    recipe.write_text(RECIPE.format(archive=tmp_path / "archive"))
-    process = start(recipe, out, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)))
-    _, said = process.communicate()
-    assert process.returncode == 1
-    for words in (b"no space left while writing", b"free space on that disk", b"run the same command again"):
-        assert words in said
-    assert not list((out / "checkpoints").iterdir())
-    train_here(recipe, out)
-    train_here(recipe, tmp_path / "whole")
-    same(out, tmp_path / "whole")
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def train_here(recipe: Path, out: Path) -> None:
@@ -65,50 +59,52 @@ def lines(out: Path) -> int:
     return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
-def kill_after(process: subprocess.Popen[bytes], out: Path, num_lines: int) -> None:
-    """Kill as soon as the log has so many lines; then the process is somewhere in the next step or in writing."""
+def send(process: subprocess.Popen[bytes], number: signal.Signals, out: Path, num_lines: int) -> bytes:
+    """Send a signal as soon as the log has so many lines: somewhere in the next step or in writing. What was said."""
     while lines(out) < num_lines and process.poll() is None:
         time.sleep(0.002)
-    process.kill()
-    process.communicate()
+    process.send_signal(number)
+    return process.communicate()[1]
 
 
 def same(out: Path, whole: Path) -> None:
-    assert making.told(out) == making.told(whole)
+    assert making.told(out) == making.told(whole) != []
     for name in ("weights.safetensors", "card.json"):
         assert (out / "card" / name).read_bytes() == (whole / "card" / name).read_bytes()
     assert not list(out.rglob("*.aside*"))
 
 
-def test_killed_at_random_steps_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    making.cut(tmp_path / "archive")
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text(RECIPE.format(archive=tmp_path / "archive"))
-    train_here(recipe, tmp_path / "whole")
-    out, num_killed = tmp_path / "killed", 0
-    for num_lines in sorted(random.Random(time.time_ns()).sample(range(2, NUM_LINES - 4), NUM_KILLS)):
+def test_stopped_and_killed_at_random_steps_it_ends_as_if_it_had_not_been(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    places = sorted(random.Random(time.time_ns()).sample(range(2, NUM_LINES - 12), len(SIGNALS)))
+    for number, num_lines in zip(SIGNALS, places, strict=True):
         process = start(recipe, out)
-        kill_after(process, out, num_lines)
-        num_killed += process.returncode == -9
+        said = send(process, number, out, num_lines)
+        assert process.returncode == (130 if number == signal.SIGTERM else -number)
+        if number == signal.SIGTERM:
+            # Asked to stop, it saves where it stands, whether or not that was a step to save at.
+            assert b"run the same command again" in said
+            assert checkpoint.every(out / "checkpoints")[-1].name.endswith(f"{making.told(out)[-1]['step']:08d}")
         assert not (out / "card").exists()
-    assert num_killed == NUM_KILLS
-    last = start(recipe, out)
-    assert (last.communicate(), last.returncode)[1] == 0
+    train_here(recipe, out)
+    train_here(recipe, tmp_path / "whole")
     same(out, tmp_path / "whole")
 
 
-def test_asked_to_stop_it_saves_where_it_stands(tmp_path: Path) -> None:
-    making.cut(tmp_path / "archive")
-    recipe, out = tmp_path / "recipe.toml", tmp_path / "asked"
-    recipe.write_text(RECIPE.format(archive=tmp_path / "archive").replace("steps = 2", "steps = 1000"))
-    process = start(recipe, out)
-    while lines(out) < 8:
-        time.sleep(0.002)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate()
-    assert process.returncode == 130
-    assert b"run the same command again" in said
-    assert [path.name for path in (out / "checkpoints").iterdir()] != []
+def test_a_disk_that_is_full_for_a_checkpoint_is_said_and_nothing_is_lost(recipe: Path, tmp_path: Path) -> None:
+    """No file may grow beyond 30 kB: the log fits, a checkpoint does not."""
+    out = tmp_path / "full"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limits[1]))
+    try:
+        with pytest.raises(OutputError) as full:
+            train_here(recipe, out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "no space left while writing" in full.value.given
+    assert "free space on that disk" in full.value.expected
+    assert "run the same command again" in full.value.do
+    assert not list((out / "checkpoints").iterdir())
     train_here(recipe, out)
     train_here(recipe, tmp_path / "whole")
     same(out, tmp_path / "whole")
