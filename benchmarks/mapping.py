@@ -155,8 +155,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", choices=("bare", "disk", "pool"))
+    parser.add_argument("--edge", type=int, help="edge of the scene in pixels, to try the script itself")
     options = parser.parse_args()
     turns, edge_px, threads = (3, 6144, num_cores()) if options.full else (1, 4096, num_cores())
+    edge_px = options.edge or edge_px
     torch.set_num_threads(threads)
     figures = []
     with tempfile.TemporaryDirectory(prefix="landweave-") as text:
