@@ -73,6 +73,41 @@ def test_bars_are_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert ending.last["write"].done == 5
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard error as a small terminal; after capsys, which puts its own in place."""
+    assert capsys
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("LINES", "8")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_more_phases_than_the_terminal_has_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    many = (Record(f"phase-{phase}", done, 2) for phase in range(20) for done in range(3))
+    progress.draw(many)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    for phase in range(20):
+        assert re.search(rf"phase-{phase} .*2/2", shown), phase
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_phase_that_goes_on_after_its_end_gets_a_new_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    ending = progress.draw([Record("a", 2, 2), Record("b", 1, 2), Record("a", 1, 2), Record("a", 2, 2)])
+    assert list(ending.last) == ["a", "b"]
+    assert "2/2" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("terminal")
+def test_square_brackets_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = Record("map", 1, 2, summary={"worst": "[/red] tile [b]"}, failed="tile [/nowhere]: torn")
+    progress.draw([odd])
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    assert "[/red] tile [b]" in shown
+    assert "tile [/nowhere]: torn" in shown
+
+
 def test_nothing_to_draw_is_no_error() -> None:
     assert progress.draw([]).last == {}
 

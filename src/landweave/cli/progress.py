@@ -6,9 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 # Often enough to show life in a log, seldom enough to keep it readable.
 _LINE_EVERY_S = 5.0
@@ -140,13 +143,34 @@ def clock_text(seconds: float) -> str:
 
 
 def _bars(records: Iterable[Record]) -> Ending:
-    """One bar a phase."""
+    """One bar a phase; those that are done move up out of the way when another phase begins."""
+    from rich.markup import escape
+
+    ending = Ending()
+    paces: dict[str, Pace] = {}
+    drawn: dict[str, TaskID] = {}
+    with _progress() as progress:
+        for record in records:
+            now = time.monotonic()
+            pace = paces.setdefault(record.phase, Pace(now, record.done))
+            if record.phase not in drawn:
+                _retire(progress, drawn)
+                drawn[record.phase] = progress.add_task(record.phase, **_fields(record, pace, now))
+            _keep(ending, record)
+            if record.failed:
+                progress.console.print(f"[red]set aside:[/red] {escape(record.failed)}", highlight=False)
+            known = record.total or None
+            progress.update(drawn[record.phase], completed=record.done, total=known, **_fields(record, pace, now))
+    return ending
+
+
+def _progress() -> Progress:
     # Here, not above: what is not drawn need not be loaded.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
 
-    columns = (
+    return Progress(
         TextColumn("[bold]{task.description:<14}", table_column=Column(no_wrap=True)),
         BarColumn(bar_width=20),
         TextColumn(
@@ -154,27 +178,29 @@ def _bars(records: Iterable[Record]) -> Ending:
         ),
         TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
         TextColumn("[dim]{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        console=Console(stderr=True),
+        refresh_per_second=_REDRAWS_PER_S,
     )
-    ending, paces, drawn = Ending(), dict[str, Pace](), {}
-    with Progress(*columns, console=Console(stderr=True), refresh_per_second=_REDRAWS_PER_S) as progress:
-        for record in records:
-            now = time.monotonic()
-            pace = paces.setdefault(record.phase, Pace(now, record.done))
-            if record.phase not in drawn:
-                drawn[record.phase] = progress.add_task(record.phase, **_fields(record, pace, now))
-            _keep(ending, record)
-            if record.failed:
-                progress.console.print(f"[red]set aside:[/red] {record.failed}", highlight=False)
-            progress.update(
-                drawn[record.phase], completed=record.done, total=record.total or None, **_fields(record, pace, now)
-            )
-    return ending
+
+
+def _retire(progress: Progress, drawn: dict[str, TaskID]) -> None:
+    """Print the bars that are done as they stand and draw them no more: a terminal has few lines."""
+    done = [task for task in progress.tasks if task.finished]
+    if done:
+        progress.console.print(progress.make_tasks_table(done))
+    for task in done:
+        progress.remove_task(task.id)
+        # Should the phase go on after all, it gets a new bar.
+        del drawn[task.description]
 
 
 def _fields(record: Record, pace: Pace, now_s: float) -> dict[str, Any]:
+    from rich.markup import escape
+
     rate, left = pace.rate(record.done, now_s), pace.left_s(record.done, record.total, now_s)
     speed = f"{rate:.1f}/s" if rate else ""
     if left is not None:
         passed = now_s - pace.began_s
         speed += f"  {clock_text(left)} left" if record.done < record.total else f"  took {clock_text(passed)}"
-    return {"of": str(record.total or "?"), "unit": record.unit, "speed": speed, "figures": figures(record.summary)}
+    shown = escape(figures(record.summary))
+    return {"of": str(record.total or "?"), "unit": record.unit, "speed": speed, "figures": shown}
