@@ -23,4 +23,6 @@ def test_an_error_says_what_was_given_expected_and_to_do(child: type[errors.Land
 
 @pytest.mark.parametrize("child", CHILDREN)
 def test_an_error_is_also_a_built_in_error(child: type[errors.LandweaveError]) -> None:
-    assert any(issubclass(child, builtin) for builtin in (ValueError, OSError, RuntimeError, ImportError))
+    assert any(
+        issubclass(child, builtin) for builtin in (ValueError, OSError, RuntimeError, ImportError, ArithmeticError)
+    )
