@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -214,3 +215,16 @@ def test_the_index_says_where_patches_lie(tmp_path: Path) -> None:
     assert table["shard"].tolist() == ["000000"] * 4 + ["000001"] * 3
     assert table.crs.to_epsg() == 32633
     assert table.geometry[2].bounds == (400.0, 0.0, 520.0, 120.0)
+
+
+def test_threads_write_shards_side_by_side(tmp_path: Path) -> None:
+    layout, rows = making.make(), making.rows(4)
+    arrays = making.arrays(layout, 4)
+    with ThreadPoolExecutor(8) as threads:
+        names = [f"{number:06d}" for number in range(40)]
+        written = [threads.submit(archive.write_shard, tmp_path, name, layout, arrays, rows) for name in names]
+        for each in written:
+            each.result()
+    contents = [path.read_bytes() for path in (tmp_path / "shards").glob("*.h5")]
+    assert len(contents) == 40
+    assert len(set(contents)) == 1

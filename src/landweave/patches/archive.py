@@ -12,6 +12,7 @@ import hashlib
 import json
 import mmap
 import resource
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -345,7 +346,9 @@ def _hdf5(layout: Layout, arrays: Arrays) -> tuple[bytes, dict[str, int]]:
     """
     starts, options = {}, {"driver": "core", "backing_store": False, "libver": "v110"}
     # Page-aligned, so that every array can be mapped and read as its own type.
-    with h5py.File("shard", "w", alignment_threshold=1, alignment_interval=_PAGE, **options) as file:
+    # Threads of one process write side by side, and HDF5 knows files in memory by their names.
+    name = f"shard-{threading.get_ident()}"
+    with h5py.File(name, "w", alignment_threshold=1, alignment_interval=_PAGE, **options) as file:
         file.attrs["format"] = FORMAT
         file.attrs["layout"] = json.dumps(layout.to_json(), sort_keys=True)
         # Without times, and in the layout's order: the same patches must give the same bytes.
