@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import importlib.resources
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from landweave.errors import SensorError
 from landweave.sensors import Band, sensor
 from landweave.simulate.kinds import numbers
 from landweave.simulate.lattice import Axes
-from landweave.simulate.reflectance import Season, Sun, reflect, seen_by, shade, spectra
+from landweave.simulate.reflectance import Season, Sun, _response, reflect, seen_by, shade, spectra
 from landweave.simulate.region import Ground, Region
 from landweave.tiling import Window
 
@@ -169,3 +173,79 @@ def test_shrubs_are_rougher_than_leys() -> None:
 
     rough, even = (np.mean([roughness(kind, owner) for owner in range(8)]) for kind in ("shrubs", "ley"))
     assert rough > 1.4 * even
+
+
+# Responses.
+
+SEEN_BY = ("sentinel-2-l2a", "landsat-8-c2l2", "landsat-9-c2l2", "worldview-rgb", "naip")
+BANDS = [(name, band) for name in SEEN_BY for band in sensor(name).bands if 400 <= (band.wavelength_nm or 0) <= 2500]
+
+
+@pytest.mark.parametrize(("name", "band"), BANDS, ids=[f"{name}-{band.name}" for name, band in BANDS])
+def test_the_response_of_a_band_integrates_to_1_around_its_centre(name: str, band: Band) -> None:
+    wavelength = spectra().wavelength_nm
+    weight = _response(band, wavelength)
+    assert weight.sum() == pytest.approx(1)
+    assert weight.min() >= 0
+    assert abs(wavelength[weight.argmax()] - (band.wavelength_nm or 0)) <= 5
+    # Half of the maximum is reached half a width from the centre.
+    width = max(band.width_nm or 0, 20.0)
+    above = wavelength[weight >= weight.max() / 2]
+    assert np.ptp(above) == pytest.approx(width, abs=20)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(430, 2400), st.floats(5, 300))
+def test_what_a_band_sees_lies_within_what_there_is(wavelength: float, width: float) -> None:
+    found = seen_by([Band("X", wavelength, width, 10, "reflectance")])[0]
+    values = spectra().values
+    assert (found >= values.min(axis=1) - 1e-6).all()
+    assert (found <= values.max(axis=1) + 1e-6).all()
+
+
+def test_every_column_of_the_file_has_kind_title_and_source() -> None:
+    text = importlib.resources.files("landweave.simulate").joinpath("spectra.csv").read_text(encoding="utf-8")
+    rows = list(csv.reader(text.splitlines()))
+    assert [row[0] for row in rows[:4]] == ["material", "kind", "title", "source"]
+    assert {len(row) for row in rows} == {len(spectra().names) + 1}
+    assert all(all(row) for row in rows)
+    # A source names its paper or library and its year, or the measurement itself.
+    assert all(len(source) > 30 for source in rows[3][1:])
+
+
+def test_every_spectrum_is_smooth() -> None:
+    known = spectra()
+    for name, values in zip(known.names, known.values, strict=True):
+        assert abs(np.diff(values)).max() < 0.12, name
+
+
+# Kinds under the sun.
+
+
+@pytest.mark.parametrize("day", [15, 105, 193, 290])
+def test_every_kind_reflects_less_than_all_light_on_every_day(day: int) -> None:
+    season = Season(day, SUN, seen_by(S2))
+    for kind in numbers():
+        found = reflect(ground(kind, owner=day, size=12), Axes.of(Window(0, 0, 12, 12), 10 / 3), 3, [Region()], season)
+        assert found.min() > 0, kind
+        assert found.max() < 1, kind
+        assert np.isfinite(found).all(), kind
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 80), st.floats(0, 360))
+def test_light_on_slopes_is_bounded(east: float, south: float, zenith: float, azimuth: float) -> None:
+    plane = [np.full((1, 1), slope, np.float32) for slope in (east, south)]
+    found = shade(plane[0], plane[1], Sun(zenith, azimuth))[0, 0]
+    # The sky alone gives a quarter; a slope that faces the sun gets 1 over the cosine of its zenith angle.
+    assert 0.25 <= found <= 0.25 + 0.75 / np.cos(np.deg2rad(zenith)) + 1e-4
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5), st.floats(0, 60))
+def test_turning_the_land_and_the_sun_changes_nothing(east: float, south: float, zenith: float) -> None:
+    slopes = [np.full((1, 1), slope, np.float32) for slope in (east, south, -east)]
+    # A quarter turn clockwise: what rose to the east rises to the south, what rose to the south falls to the east.
+    before = shade(slopes[0], slopes[1], Sun(zenith, 100))
+    after = shade(-slopes[1], slopes[0], Sun(zenith, 190))
+    assert np.allclose(before, after, atol=1e-5)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.simulate.making import JULY, S2, world
 
+from landweave.sensors import sensor
 from landweave.simulate.lattice import Axes
-from landweave.simulate.reflectance import Sun
+from landweave.simulate.observe import to_pixels
+from landweave.simulate.reflectance import Season, Sun, seen_by
 from landweave.simulate.region import Ground
 from landweave.simulate.scene import Part, observe, sun_at, swath
 from landweave.simulate.truth import cover
 from landweave.simulate.weather import Sky, weather
-from landweave.simulate.world import World
+from landweave.simulate.world import World, cell_m, ground_of, reflect_of
 from landweave.tiling import Window
 
 WHOLE = Window(0, 0, 120, 120)
@@ -163,3 +168,117 @@ def test_the_sun_stands_high_in_summer_and_southeast_in_the_morning() -> None:
     assert 70 < winter.zenith_deg < 78
     assert 120 < summer.azimuth_deg < 160
     assert 150 < winter.azimuth_deg < 165
+
+
+# What masks say, held against what is there, cell by cell.
+
+HELD = {"cloud": 0.35, "gap": 0.15, "snow_m": 150.0}
+
+
+def blocks(cells: np.ndarray, ratio: int) -> np.ndarray:
+    """Cells of each pixel of the mask, in a last axis."""
+    rows, cols = (side // ratio for side in cells.shape)
+    split = cells.reshape(rows, ratio, cols, ratio).transpose(0, 2, 1, 3)
+    return np.asarray(split.reshape(rows, cols, ratio**2))
+
+
+def known(scene: dict[str, Any], size_m: float, num: int) -> dict[str, np.ndarray]:
+    """Mean cloud, shadow and snow, commonest class and swath of each of `num` x `num` pixels of the mask."""
+    made = world(scene, seed=15)
+    cell = cell_m(sensor(scene["sensor"]).pixel_size_m)
+    ratio = round(size_m / cell)
+    axes = Axes.of(Window(0, 0, num * ratio, num * ratio), cell)
+    ground = ground_of(made, axes, JULY)
+    over = weather(ground, axes, made.seed, Sky(scene["cloud"], scene["snow_m"], JULY, sun_at(193)))
+    found = {name: blocks(plane, ratio).mean(axis=2) for name, plane in vars(over).items()}
+    classes = blocks(ground.land, ratio)
+    found["land"] = np.stack([(classes == index).sum(axis=2) for index in range(8)]).argmax(axis=0)
+    found["inside"] = swath(made, made.scenes[0], Axes.of(Window(0, 0, num, num), size_m))
+    return found
+
+
+def apart(values: np.ndarray, *limits: float) -> np.ndarray:
+    """Where rounding cannot decide on which side of a limit a mean lies."""
+    return np.asarray(np.logical_and.reduce([abs(values - limit) > 1e-4 for limit in limits]))
+
+
+def test_every_code_of_the_scene_classification_is_true() -> None:
+    scene = S2 | HELD
+    mask = seen(world(scene, seed=15)).layers["mask"]
+    what = known(scene, 20.0, 60)
+    sure = apart(what["cloud"], 0.5, 0.12) & apart(what["shadow"], 0.3) & apart(what["snow"], 0.4)
+    plain = np.where(what["land"] == 7, 6, np.where(np.isin(what["land"], (0, 6)), 5, 4))
+    expected = np.where(what["snow"] > 0.4, 11, plain)
+    expected = np.where(what["shadow"] > 0.3, 3, expected)
+    expected = np.where(what["cloud"] > 0.12, 8, expected)
+    expected = np.where(what["cloud"] > 0.5, 9, expected)
+    expected = np.where(what["inside"], expected, 0)
+    assert sure.mean() > 0.99
+    assert set(np.unique(mask).tolist()) == {0, 3, 4, 5, 6, 8, 9, 11}
+    assert np.array_equal(mask[sure], expected[sure])
+
+
+def test_every_bit_of_landsats_quality_is_true() -> None:
+    scene = {"sensor": "landsat-8-c2l2", "date": JULY} | HELD
+    bits = seen(world(scene, seed=15), Window(0, 0, 40, 40)).layers["mask"]
+    what = known(scene, 30.0, 40)
+    sure = apart(what["cloud"], 0.5, 0.12) & apart(what["shadow"], 0.3) & apart(what["snow"], 0.4) & what["inside"]
+    assert sure.mean() > 0.8
+    assert np.array_equal(bits == 1, ~what["inside"])
+
+    def bit(number: int) -> np.ndarray:
+        return np.asarray((bits[sure] >> number) & 1 == 1)
+
+    thin = what["cloud"] > 0.12
+    for number, expected in {
+        0: np.zeros(thin.shape, bool),
+        1: thin & (what["cloud"] <= 0.5),
+        3: what["cloud"] > 0.5,
+        4: (what["shadow"] > 0.3) & ~thin,
+        5: (what["snow"] > 0.4) & ~thin,
+        6: ~thin,
+        7: what["land"] == 7,
+    }.items():
+        assert np.array_equal(bit(number), expected[sure]), number
+        assert number == 0 or expected[sure].any(), number
+
+
+@pytest.mark.parametrize(
+    ("name", "finest", "num"),
+    [("sentinel-2-l2a", 10.0, 60), ("landsat-8-c2l2", 30.0, 20), ("landsat-9-c2l2", 30.0, 20)],
+)
+def test_numbers_are_the_ground_under_the_point_spread_with_noise(name: str, finest: float, num: int) -> None:
+    made = world({"sensor": name, "date": JULY}, seed=15)
+    part = seen(made, Window(0, 0, num, num))
+    bands = [band for band in sensor(name).bands if band.unit == "reflectance"]
+    cell, margin = cell_m(finest), 27
+    axes = Axes.of(Window(0, 0, num * 3, num * 3).grow(margin), cell)
+    ground = ground_of(made, axes, JULY)
+    light = reflect_of(made, ground, axes, Season(193, sun_at(193), seen_by(bands)))
+    for band, cells in zip(bands, light, strict=True):
+        expected = to_pixels(cells, round(band.pixel_size_m / cell), margin)
+        found = part.layers[band.name] * band.scale + band.offset
+        sigma = np.sqrt(0.0015**2 + (0.008 * expected) ** 2)
+        rest = (found - expected) / sigma
+        assert rest.shape == expected.shape
+        assert abs(rest.mean()) < 5 / np.sqrt(rest.size), band.name
+        assert 0.8 < rest.std() < 1.2, band.name
+        assert abs(rest).max() < 5, band.name
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(1, 365))
+def test_the_sun_of_every_day_stands_above_the_horizon_in_the_southeast(day: float) -> None:
+    sun = sun_at(day)
+    assert 28 < sun.zenith_deg < 78
+    assert 115 < sun.azimuth_deg < 165
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.floats(0.02, 0.9), st.floats(0.02, 0.9))
+def test_a_wider_gap_holds_the_narrower_one(one: float, other: float) -> None:
+    narrow, wide = sorted((one, other))
+    axes = Axes.of(WHOLE, 10.0)
+    data = [swath(made, made.scenes[0], axes) for gap in (narrow, wide) for made in (world(S2 | {"gap": gap}),)]
+    assert not (data[1] & ~data[0]).any()
+    assert abs((~data[1]).mean() - wide) < 0.03

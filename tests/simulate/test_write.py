@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from tests.simulate.making import S2, world
 
 from landweave.errors import OutputError
@@ -15,6 +16,7 @@ from landweave.legend import legend
 from landweave.provenance import file_sha256
 from landweave.raster.products import recognise
 from landweave.raster.read import read, read_map, read_numbers
+from landweave.simulate.scene import observe
 from landweave.simulate.truth import changes, cover, old_map
 from landweave.simulate.world import World
 from landweave.simulate.write import PARTS, write
@@ -23,7 +25,7 @@ from landweave.tiling import Window
 SCENES = (
     S2,
     {"sensor": "landsat-8-c2l2", "date": "2021-06-30", "gap": 0.2},
-    {"sensor": "sentinel-2-l2a", "date": "2022-03-01", "cloud": 0.5},
+    {"sensor": "sentinel-2-l2a", "date": "2022-04-01", "cloud": 0.4},
     {"sensor": "worldview-rgb", "date": "2023-07-12", "window_px": (6, 12, 12, 18)},
 )
 OLD = {"date": "2019-07-01", "omission": {"Cropland": 0.2}}
@@ -156,3 +158,86 @@ def test_another_world_is_refused(folder: Path) -> None:
     assert str(folder) in caught.value.given
     assert caught.value.expected
     assert caught.value.do
+
+
+# Numbers, offsets and truth, as they come back through landweave.raster.
+
+
+def test_numbers_on_disk_are_those_that_were_computed(folder: Path) -> None:
+    this = made()
+    for index, place in ((0, 2), (1, 0), (2, 1)):
+        scene = recognise(folder / "scenes").scenes[place]
+        window = this.window if scene.sensor.name.startswith("sentinel") else Window(0, 0, 20, 20)
+        part = observe(this, this.scenes[index], window)
+        for name, file in scene.files.items():
+            found = read_numbers(file.href, Window(0, 0, *part.layers[name].shape))[0]
+            assert found.dtype == np.uint16
+            assert np.array_equal(found, part.layers[name]), name
+
+
+@pytest.mark.parametrize(("place", "scale", "offset"), [(0, 2.75e-05, -0.2), (1, 1e-4, -0.1), (2, 1e-4, -0.1)])
+def test_scale_and_offset_come_back_for_every_band(folder: Path, place: int, scale: float, offset: float) -> None:
+    scene = recognise(folder / "scenes").scenes[place]
+    for name, file in scene.files.items():
+        assert file.scale == pytest.approx(scale), name
+        assert file.offset == pytest.approx(offset), name
+        assert file.nodata == 0, name
+
+
+def test_what_is_read_is_number_times_scale_plus_offset(folder: Path) -> None:
+    this = made()
+    clear = recognise(folder / "scenes").scenes[2]
+    values, valid = read(clear, ["B04"], clear.grid)
+    numbers = observe(this, this.scenes[0], this.window).layers["B04"]
+    assert valid.all()
+    assert np.allclose(values[0], numbers * 1e-4 - 0.1, atol=1e-6)
+    # Without the offset of baselines from 04.00 on, all would be 0.1 brighter.
+    assert abs((values[0] - numbers * 1e-4).mean() + 0.1) < 1e-5
+
+
+def test_what_the_masks_hide_is_not_valid(folder: Path) -> None:
+    this = made()
+    cloudy = recognise(folder / "scenes").scenes[1]
+    part = observe(this, this.scenes[2], this.window)
+    mask = np.kron(part.layers["mask"], np.ones((2, 2), np.uint8))
+    values, valid = read(cloudy, ["B02"], cloudy.grid)
+    assert 0.02 < (~valid).mean() < 0.98
+    assert np.array_equal(valid, ~np.isin(mask, (0, 1, 3, 8, 9, 10)))
+    assert (values[0][~valid] == 0).all()
+
+
+def test_the_share_of_clouds_is_that_of_the_ground(folder: Path) -> None:
+    this = made()
+    cloudy = recognise(folder / "scenes").scenes[1]
+    assert cloudy.cloud_cover == pytest.approx(100 * observe(this, this.scenes[2], this.window).clouded, abs=0.01)
+    assert recognise(folder / "scenes").scenes[2].cloud_cover == 0
+
+
+def test_maps_of_the_truth_differ_exactly_where_the_change_map_says(folder: Path) -> None:
+    first, last, day = read_numbers(str(folder / "truth/change.tif"), Window(0, 0, 60, 60), (1, 2, 3))
+    before, after = (read_map(folder / f"truth/{year}.tif")[0] for year in (2021, 2023))
+    assert np.array_equal(first > 0, before != after)
+    assert np.array_equal(np.where(first > 0, first, before), before)
+    assert np.array_equal(np.where(last > 0, last, before), after)
+    assert ((day > 0) <= (first > 0)).all()
+
+
+def test_maps_carry_legend_and_word(folder: Path) -> None:
+    for path in sorted((folder / "truth").glob("*.tif")):
+        with rasterio.open(path) as opened:
+            assert opened.tags()["SIMULATED"] == "YES", path.name
+            if path.stem == "change":
+                continue
+            classes = legend("buildings" if path.stem.startswith("buildings") else "simulated-8").classes
+            colours = opened.colormap(1)
+            for entry in classes:
+                red, green, blue = (int(entry.color[at : at + 2], 16) for at in (1, 3, 5))
+                assert colours[entry.id][:3] == (red, green, blue), entry.name
+
+
+def test_the_picture_is_read_with_its_mask(folder: Path) -> None:
+    picture = recognise(folder / "scenes").scenes[3]
+    values, valid = read(picture, ["R", "G", "B"], picture.grid)
+    assert valid.all()
+    assert values.min() >= 0
+    assert len(np.unique(values[0])) > 30

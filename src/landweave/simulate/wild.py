@@ -10,7 +10,7 @@ from landweave.simulate.kinds import kinds, numbers
 from landweave.simulate.lattice import Cells, cells, fractal, hashed, noise, noise_at, rank, uniform
 from landweave.simulate.region import Ground, Land, events
 
-_FLECK_M = 40.0
+_FLECK_M = 32.0
 
 
 def paint_wild(land: Land, made: Ground) -> None:
