@@ -54,6 +54,12 @@ def prepare(setup: Setup, own_process: bool = False) -> None:
         _limit_threads(setup.threads, own_process)
 
 
+def give_back_memory() -> None:
+    """Return to the system what was freed and is kept for later: after loading, which takes more than what it makes."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _limit_arenas() -> None:
     """Let the threads of this process share two heaps: glibc gives each its own, and none gives memory back."""
     with contextlib.suppress(OSError, AttributeError):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from landweave.classical import store
 from landweave.errors import CardError
-from landweave.jobs.worker import threads
+from landweave.jobs.worker import give_back_memory, threads
 from landweave.models.card import Card, load_card, load_parts
 from landweave.models.fuse import fuse
 from landweave.models.normalise import Normalise
@@ -130,4 +130,7 @@ def _load(folder: Path, identity: str, precision: Precision, device: torch.devic
         )
     if card.is_classical:
         return Classical(card, store.from_arrays(card.network, arrays))
-    return Network(*load_card(folder), precision, device)
+    del arrays
+    made = Network(*load_card(folder), precision, device)
+    give_back_memory()
+    return made

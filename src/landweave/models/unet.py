@@ -56,7 +56,11 @@ class UNet(nn.Module):
         for block in self.decoder:
             # Interpolating would look one coarse pixel further at every scale (docs/methods/sight.md).
             raised = nn.functional.interpolate(features, scale_factor=2.0, mode="nearest")
-            features = block(torch.cat([seen.pop(), raised], dim=1))
+            features = torch.cat([seen.pop(), raised], dim=1)
+            # Layer by layer, and no name for what is done with: at the finest scale each is hundreds of megabytes.
+            del raised
+            for layer in block:  # type: ignore[attr-defined]
+                features = layer(features)
         scores: Tensor = self.head(features)
         return scores[..., :height, :width]
 
