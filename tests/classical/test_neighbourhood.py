@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from landweave.classical.neighbourhood import features, num_features, of_patches, reach_px
+from landweave.classical.neighbourhood import features, num_features, of_patches, reach_px, squares_px
 from landweave.errors import ConfigError
 
 RNG = np.random.default_rng(0)
@@ -17,12 +17,22 @@ VALID = RNG.random((14, 11)) > 0.2
 def test_means_and_deviations_are_those_of_the_valid_neighbours(window_px: int) -> None:
     found = features(VALUES, VALID, window_px)
     assert found.shape == (num_features(2, window_px), 14, 11)
-    half = window_px // 2
     for row, col in np.argwhere(VALID):
-        rows, cols = slice(max(row - half, 0), row + half + 1), slice(max(col - half, 0), col + half + 1)
-        near = VALUES[:, rows, cols][:, VALID[rows, cols]].astype(np.float64)
-        expected = np.concatenate([VALUES[:, row, col], near.mean(1), near.std(1)])
+        near = [around(row, col, edge // 2) for edge in squares_px(window_px)]
+        expected = np.concatenate([VALUES[:, row, col], *(each.mean(1) for each in near), near[0].std(1)])
         np.testing.assert_allclose(found[:, row, col], expected, rtol=1e-5, atol=1e-5)
+
+
+def around(row: int, col: int, half: int) -> np.ndarray:
+    """The valid pixels of a square."""
+    rows, cols = slice(max(row - half, 0), row + half + 1), slice(max(col - half, 0), col + half + 1)
+    return VALUES[:, rows, cols][:, VALID[rows, cols]].astype(np.float64)
+
+
+@pytest.mark.parametrize(("window_px", "edges"), [(1, []), (3, [3]), (5, [5, 3]), (7, [7, 3]), (9, [9, 5, 3])])
+def test_squares_are_halved_down_to_three_pixels(window_px: int, edges: list[int]) -> None:
+    assert squares_px(window_px) == edges
+    assert num_features(4, window_px) == (4 * (2 + len(edges)) if edges else 4)
 
 
 def test_invalid_pixels_are_zero_whatever_they_hold() -> None:

@@ -1,4 +1,4 @@
-"""Features of a pixel: its bands, and on request the mean and standard deviation of each in a square around it."""
+"""Features of a pixel: its bands, and on request means and deviation of each in squares around it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from landweave.errors import ConfigError
 def features(
     values: Float32[np.ndarray, "c h w"], valid: Bool[np.ndarray, "h w"], window_px: int = 1
 ) -> Float32[np.ndarray, "f h w"]:
-    """The bands; with `window_px` above 1 then their means, then their standard deviations in a square of that edge.
+    """The bands; with `window_px` above 1 then their means in squares, then their deviations in the largest of them.
 
-    Only valid pixels inside the array count; features of a pixel that is not valid are 0. A pixel's features depend on
-    its square alone, bit for bit: they are the same in every tile with a margin of `reach_px(window_px)`.
+    The squares are those of `squares_px`: small ones follow an edge, large ones are free of noise. Only valid pixels
+    inside the array count; features of a pixel that is not valid are 0. A pixel's features depend on its largest square
+    alone, bit for bit: they are the same in every tile with a margin of `reach_px(window_px)`.
 
     Args:
         values: Bands in their unit.
@@ -31,21 +32,26 @@ def features(
     clean = np.where(valid, values, np.float32(0))
     if window_px == 1:
         return clean
-    count = np.maximum(_sums(valid.astype(np.float64), window_px), 1)
-    means, deviations = [], []
     # In double precision: a variance is the small difference of two large numbers.
-    for band in clean.astype(np.float64):
-        mean = _sums(band, window_px) / count
-        variance = _sums(band * band, window_px) / count - mean * mean
-        means.append(np.where(valid, mean, 0))
-        # Rounding can leave a variance of -1e-17.
-        deviations.append(np.where(valid, np.sqrt(np.maximum(variance, 0)), 0))
-    return np.concatenate([clean, means, deviations], dtype=np.float32, casting="same_kind")
+    bands = clean.astype(np.float64)
+    means = [_means(bands, valid, edge) for edge in squares_px(window_px)]
+    # Rounding can leave a variance of -1e-17.
+    variance = np.maximum(_means(bands * bands, valid, window_px) - means[0] * means[0], 0)
+    return np.concatenate([clean, *means, np.sqrt(variance)], dtype=np.float32, casting="same_kind")
+
+
+def squares_px(window_px: int) -> list[int]:
+    """Edges of the squares whose means are features: `window_px`, then each about half the one before; 9, 5, 3."""
+    edges = []
+    while window_px > 1:
+        edges.append(window_px)
+        window_px = window_px // 2 | 1
+    return edges
 
 
 def num_features(num_bands: int, window_px: int = 1) -> int:
     """How many features `features` gives."""
-    return num_bands if window_px == 1 else 3 * num_bands
+    return num_bands if window_px == 1 else num_bands * (2 + len(squares_px(window_px)))
 
 
 def reach_px(window_px: int) -> int:
@@ -62,6 +68,16 @@ def of_patches(values: Float32[np.ndarray, "n c h w"], valid: Bool[np.ndarray, "
     return np.concatenate(
         [mean, np.sqrt((apart**2).sum((2, 3)) / count)], axis=1, dtype=np.float32, casting="same_kind"
     )
+
+
+def _means(
+    bands: Float64[np.ndarray, "c h w"], valid: Bool[np.ndarray, "h w"], window_px: int
+) -> Float64[np.ndarray, "c h w"]:
+    """Means over the valid pixels of squares; 0 where the pixel itself is not valid. `bands` are 0 there too."""
+    count = np.maximum(_sums(valid.astype(np.float64), window_px), 1)
+    sums = np.stack([_sums(band, window_px) for band in bands])
+    means: Float64[np.ndarray, "c h w"] = np.where(valid, sums / count, 0)
+    return means
 
 
 def _sums(band: Float64[np.ndarray, "h w"], window_px: int) -> Float64[np.ndarray, "h w"]:
