@@ -124,6 +124,15 @@ def test_scenes_without_a_crs_are_mapped_on_their_pixels() -> None:
     assert plan.grid.shape == (40, 50)
 
 
+def test_several_scenes_without_a_crs_are_not_laid_on_one_another() -> None:
+    plain = GeoBox((40, 50), grid_at(1, 1).affine.identity(), None)
+    with pytest.raises(GridError) as caught:
+        make_plan(card(), [scene("s", plain), scene("t", plain)], Wish())
+    assert "2 scenes without a CRS" in caught.value.given
+    assert "one such scene" in caught.value.expected
+    assert "--only s" in caught.value.do
+
+
 def test_other_zones_are_reprojected_where_asked() -> None:
     scenes = [scene("a", grid_at(50, 60)), scene("b", grid_at(50, 60, crs="EPSG:32632"))]
     plan = make_plan(card(), scenes, Wish(crs="EPSG:32633", reproject=True))

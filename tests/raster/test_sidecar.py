@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from odc.geo.geobox import GeoBox
 from rasterio import Affine
 from tests.raster.making import SIDECAR, WHEN, grid, numbers, write_sidecar_tif
 
-from landweave.errors import ConfigError, GridError, LandweaveError, RadiometryError, SensorError
+from landweave.errors import ConfigError, GridError, LandweaveError, RadiometryError, SceneError, SensorError
+from landweave.raster.files import grid_of
 from landweave.raster.read import read
 from landweave.raster.scene import MaskFile
 from landweave.raster.sidecar import read_sidecar
@@ -160,6 +162,19 @@ def test_masks(tmp_path: Path) -> None:
     write_tile(tmp_path / "scl.tif", np.full((1, 30, 30), 4, np.uint8), grid(30, 20))
     beside = read_sidecar(write_sidecar_tif(tmp_path, sidecar("[mask]", 'kind = "scl"', 'file = "scl.tif"')), None)
     assert beside.mask == MaskFile(str(tmp_path / "scl.tif"), "scl", 1)
+
+
+def test_cut_in_its_header_is_cut_and_not_without_a_place(tmp_path: Path) -> None:
+    path = write_sidecar_tif(tmp_path)
+    content = path.read_bytes()
+    opens = 0
+    for keep in range(0, 1200, 40):
+        path.write_bytes(content[:keep])
+        with pytest.raises(SceneError, match="cannot be read"):
+            read_sidecar(path, None)
+        with contextlib.suppress(SceneError):
+            opens += grid_of(str(path)).crs is None
+    assert opens
 
 
 def test_no_place_on_earth(tmp_path: Path) -> None:

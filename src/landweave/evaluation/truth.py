@@ -121,7 +121,10 @@ def legend_of(path: Path) -> Legend:
 
     Raises:
         LegendError: It tells none.
+        SceneError: It is no raster.
     """
+    # What is wrong with the file itself comes first.
+    grid_of(str(path))
     if (found := read_legend(path)) is None:
         raise LegendError(f"{path}, which does not tell its classes", "a legend", "name it with --legend")
     return found

@@ -180,6 +180,12 @@ def _crs(scenes: Sequence[Scene], wish: Wish) -> CRS | None:
             "scenes in one CRS",
             "say --crs for the map with --reproject, or map each CRS by itself",
         )
+    if every[0] is None and len(scenes) > 1:
+        raise GridError(
+            f"{len(scenes)} scenes without a CRS, which do not say how they lie to each other",
+            "one such scene a map",
+            f"map each by itself, for example with --only {scenes[0].id}",
+        )
     return every[0]
 
 

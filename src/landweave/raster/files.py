@@ -102,6 +102,17 @@ def grid_of(href: str) -> GeoBox:
         return file.grid
 
 
+def check_whole(href: str) -> None:
+    """Refuse a file that was cut short: cut in its header it may open, but knows less of itself.
+
+    Raises:
+        SceneError: Its last pixel cannot be read.
+    """
+    with using(href) as file:
+        height, width = file.dataset.shape
+        file.dataset.read(1, window=((height - 1, height), (width - 1, width)))
+
+
 def is_remote(href: str) -> bool:
     """Whether `href` is read over a network."""
     return "://" in href or href.startswith("/vsi")

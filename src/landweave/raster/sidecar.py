@@ -16,7 +16,7 @@ from rasterio import Affine
 from landweave.config import Config, load
 from landweave.errors import GridError, RadiometryError, SceneError, SensorError
 from landweave.raster.arrays import SUFFIX
-from landweave.raster.files import grid_of, using
+from landweave.raster.files import check_whole, grid_of, using
 from landweave.raster.radiometry import check_physical
 from landweave.raster.read import read
 from landweave.raster.scene import BandFile, MaskFile, MaskKind, Scene
@@ -221,6 +221,7 @@ def _grid(path: Path, grid: GeoBox, known: Sensor, table: SidecarTable) -> GeoBo
     if table.georeference == "none":
         return GeoBox(grid.shape, Affine.scale(known.pixel_size_m, -known.pixel_size_m), None)
     if grid.crs is None:
+        check_whole(str(path))
         raise GridError(
             f"{path}, which has no CRS",
             "a file that says where it lies",
