@@ -57,3 +57,26 @@ def test_it_learns() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("make", COUNTS, ids=lambda make: make.__name__)
+def test_narrower_networks_have_the_same_names(make) -> None:
+    with torch.device("meta"):
+        half, whole = make(4, 5, width=32, dropout=0.5), make(4, 5)
+    assert list(half.state_dict()) == list(whole.state_dict())
+    assert half.fc.in_features * 2 == whole.fc.in_features
+    assert half.layer3[0].conv2.out_channels * 2 == whole.layer3[0].conv2.out_channels
+
+
+def test_dropout_stands_before_the_last_layer() -> None:
+    network = resnet18(2, 3, width=8, dropout=0.5).eval()
+    seen = []
+    network.fc.register_forward_pre_hook(lambda module, given: seen.append(given[0].detach()))
+    values = torch.randn(16, 2, 32, 32)
+    network(values)
+    network.dropout.train()
+    network(values)
+    whole, dropped = seen
+    kept = (dropped == 2 * whole) & (whole > 0)
+    assert ((dropped == 0) | kept).all()
+    assert 0.4 < float(kept.sum() / (whole > 0).sum()) < 0.6

@@ -63,6 +63,38 @@ def test_decay_falls_on_heavy_weights_only() -> None:
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
 
 
+def test_decay_may_fall_on_convolutions_alone() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    groups = parameter_groups(network, 0.1, convolutions_only=True)
+    told = [(group["weight_decay"], group["adapt"], [tuple(w.shape) for w in group["params"]]) for group in groups]
+    assert told == [
+        (0.1, True, [(4, 3, 1, 1)]),
+        (0.0, True, [(2, 4)]),
+        (0.0, False, [(4,), (4,), (4,), (2,)]),
+    ]
+    made = build(table(decay_on="convolutions", weight_decay=0.1), network)
+    assert [group["weight_decay"] for group in made.param_groups] == [0.1, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("scaling", "batch", "rate"),
+    [("none", 8192, 0.1), ("linear", 8192, 3.2), ("linear", 128, 0.05), ("sqrt", 1024, 0.2), ("sqrt", 64, 0.05)],
+)
+def test_rates_follow_the_global_batch(scaling: str, batch: int, rate: float) -> None:
+    """The first paper's rule is 0.1 * k * n / 256 for k ranks with n samples each."""
+    assert table(rate=0.1, scaling=scaling).scaled(batch).rate == pytest.approx(rate)
+
+
+def test_optimisers_for_large_batches_are_made_with_their_own_keys() -> None:
+    lars = build(table(name="lars", trust=0.02, momentum=0.8, weight_decay=0.3), small()).param_groups
+    assert [(group["trust"], group["momentum"], group["adapt"], group["weight_decay"]) for group in lars] == [
+        (0.02, 0.8, True, 0.3),
+        (0.02, 0.8, False, 0.0),
+    ]
+    lamb = build(table(name="lamb", betas=(0.8, 0.9)), small()).param_groups
+    assert [(group["betas"], group["adapt"]) for group in lamb] == [((0.8, 0.9), True), ((0.8, 0.9), False)]
+
+
 def test_frozen_weights_are_in_no_group() -> None:
     network = small()
     network[0].requires_grad_(False)

@@ -26,6 +26,13 @@ FACTS = [
     ({"name": "constant", "warmup_epochs": 0.05}, 0, 1.0),
     ({"name": "cosine", "warmup_epochs": 20}, 200, 1.0),
     ({"name": "cosine", "warmup_epochs": 20}, 600, 0.5),
+    ({"name": "cyclic", "cycle_epochs": 20}, 0, 0.0),
+    ({"name": "cyclic", "cycle_epochs": 20}, 50, 0.5),
+    ({"name": "cyclic", "cycle_epochs": 20}, 100, 1.0),
+    ({"name": "cyclic", "cycle_epochs": 20, "end": 0.2}, 150, 0.6),
+    ({"name": "cyclic", "cycle_epochs": 20}, 400, 0.0),
+    ({"name": "cyclic", "cycle_epochs": 20, "warmup_epochs": 5}, 50, 1.0),
+    ({"name": "cyclic", "cycle_epochs": 20, "warmup_epochs": 5}, 150, 0.0),
 ]
 
 

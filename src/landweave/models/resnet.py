@@ -63,31 +63,42 @@ class ResNet(nn.Module):
         num_classes: Length of the output.
         block: The residual block.
         counts: How many blocks each of the four stages has.
+        width: Channels of the first stage; 64 in the paper.
+        dropout: Share of the features that are dropped before the last layer, in training.
     """
 
     def __init__(
-        self, num_bands: int, num_classes: int, block: type[BasicBlock | Bottleneck], counts: tuple[int, int, int, int]
+        self,
+        num_bands: int,
+        num_classes: int,
+        block: type[BasicBlock | Bottleneck],
+        counts: tuple[int, int, int, int],
+        *,
+        width: int = 64,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(num_bands, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.conv1 = nn.Conv2d(num_bands, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         grow = block.expansion
-        self.layer1 = _stage(block, 64, 64, counts[0], stride=1)
-        self.layer2 = _stage(block, 64 * grow, 128, counts[1], stride=2)
-        self.layer3 = _stage(block, 128 * grow, 256, counts[2], stride=2)
-        self.layer4 = _stage(block, 256 * grow, 512, counts[3], stride=2)
+        self.layer1 = _stage(block, width, width, counts[0], stride=1)
+        self.layer2 = _stage(block, width * grow, 2 * width, counts[1], stride=2)
+        self.layer3 = _stage(block, 2 * width * grow, 4 * width, counts[2], stride=2)
+        self.layer4 = _stage(block, 4 * width * grow, 8 * width, counts[3], stride=2)
         # Any size of patch comes down to one pixel, which is why there is no finite sight.
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(512 * grow, num_classes)
+        # It has no weights, so that names stay those of torchvision.
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(8 * width * grow, num_classes)
         self._start()
 
     def forward(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Scores of every class for every patch."""
         features = self.maxpool(self.relu(self.bn1(self.conv1(values))))
         features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
-        scores: Tensor = self.fc(self.avgpool(features).flatten(1))
+        scores: Tensor = self.fc(self.dropout(self.avgpool(features).flatten(1)))
         return scores
 
     def _start(self) -> None:
@@ -97,14 +108,14 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def resnet18(num_bands: int, num_classes: int) -> ResNet:
+def resnet18(num_bands: int, num_classes: int, *, width: int = 64, dropout: float = 0.0) -> ResNet:
     """ResNet-18; with 3 bands and 1000 classes 11,689,512 weights."""
-    return ResNet(num_bands, num_classes, BasicBlock, (2, 2, 2, 2))
+    return ResNet(num_bands, num_classes, BasicBlock, (2, 2, 2, 2), width=width, dropout=dropout)
 
 
-def resnet50(num_bands: int, num_classes: int) -> ResNet:
+def resnet50(num_bands: int, num_classes: int, *, width: int = 64, dropout: float = 0.0) -> ResNet:
     """ResNet-50; with 3 bands and 1000 classes 25,557,032 weights."""
-    return ResNet(num_bands, num_classes, Bottleneck, (3, 4, 6, 3))
+    return ResNet(num_bands, num_classes, Bottleneck, (3, 4, 6, 3), width=width, dropout=dropout)
 
 
 def _stage(block: type[BasicBlock | Bottleneck], before: int, width: int, count: int, stride: int) -> nn.Sequential:
