@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ import typer
 if TYPE_CHECKING:
     from landweave.parallel.world import World
 
-_STOPPED = 130
+# What shells take for "ended by Ctrl-C"; scripts of `landweave launch` start again on it.
+STOPPED = 130
 
 
 def train(
@@ -29,18 +31,20 @@ def train(
 
     Example: landweave train recipes/demo-unet.toml -o run/ --set archive=archive/
 
-    With several processes: torchrun --nproc-per-node 2 --no-python landweave train recipe.toml -o run/
+    With several processes: landweave launch recipe.toml -o run/ --ranks 2, or torchrun (docs/verbs/launch.md)
 
     Stopped with Ctrl-C, SIGTERM or SIGKILL, the same command goes on. The run's folder ends with card/.
     """
     from landweave.cli.progress import draw
     from landweave.config import load
     from landweave.parallel.world import make_world
+    from landweave.recipe.folder import CARD
     from landweave.recipe.recipe import TrainRecipe
-    from landweave.recipe.run import CARD, run
+    from landweave.recipe.run import run
 
-    wanted = load(TrainRecipe, recipe, sets or ())
     with make_world(device) as world:
+        # Inside, so that a rank that cannot read its recipe tells the others why it ends.
+        wanted = load(TrainRecipe, recipe, sets or ())
         records = _until_stopped(run(wanted, out, world), world)
         if world.is_first:
             draw(records)
@@ -65,6 +69,7 @@ def _until_stopped(records: Generator[Any], world: World) -> Iterator[Any]:
     for record in records:
         yield record
         if world.any(stop.is_set()):
-            # Closing writes a checkpoint.
+            # Closing writes a checkpoint. Launchers kill all ranks as soon as one ends, so that all wait for it.
             records.close()
-            raise typer.Exit(_STOPPED)
+            world.wait()
+            sys.exit(STOPPED)

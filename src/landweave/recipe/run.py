@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from landweave.atomic import locked, sweep
-from landweave.errors import CheckpointError, ConfigError, OutputError
+from landweave.atomic import locked
+from landweave.errors import ConfigError
 from landweave.jobs.run import Progress
 from landweave.models import table
 from landweave.models.card import CLASSICAL, Card, save_card
@@ -20,21 +19,19 @@ from landweave.models.sight import find_sight
 from landweave.parallel.norm import norm_over_ranks
 from landweave.parallel.world import World
 from landweave.patches.archive import open_archive
-from landweave.provenance import fingerprint, write_record
+from landweave.provenance import fingerprint
 from landweave.recipe import classical
 from landweave.recipe import material as materials
+from landweave.recipe.folder import CARD, CHECKPOINTS, newest, settle
 from landweave.recipe.material import Material
 from landweave.recipe.recipe import TrainRecipe
-from landweave.train import checkpoint, precision
-from landweave.train.checkpoint import Checkpoint
+from landweave.train import precision
 from landweave.train.feed import SourceFeed
 from landweave.train.loader import Order
 from landweave.train.log import Log, Record
 from landweave.train.loop import Course, Run
 from landweave.train.prepare import Prepare
 from landweave.train.step import Supervised
-
-_RECIPE, CARD, _CHECKPOINTS = "recipe.json", "card", "checkpoints"
 
 
 def run(recipe: TrainRecipe, out: Path, world: World) -> Generator[Record | Progress]:
@@ -59,7 +56,7 @@ def run(recipe: TrainRecipe, out: Path, world: World) -> Generator[Record | Prog
     with ExitStack() as held:
         if world.is_first:
             held.enter_context(locked(out))
-            _settle(recipe, out, identity)
+            settle(out, identity, recipe.model_dump(mode="json"))
         # The other ranks look for checkpoints, which is safe once what a killed run left aside is swept.
         world.wait()
         if recipe.network in CLASSICAL:
@@ -74,38 +71,8 @@ def _identity(recipe: TrainRecipe, material: Material, world: World) -> str:
     return fingerprint({**told, "archive": material.identity, "samples": recipe.samples_per_step(world.size)})
 
 
-def _settle(recipe: TrainRecipe, out: Path, identity: str) -> None:
-    """Make `out` this run's own folder, or find that it is.
-
-    Raises:
-        OutputError: It holds another run or something else.
-    """
-    # Under the lock, so that nothing that is being written is taken for a leftover.
-    sweep(out)
-    path = out / _RECIPE
-    if path.is_file():
-        if _told(path) != identity:
-            raise OutputError(
-                f"{out}, where another recipe or another archive was trained",
-                "an empty folder, or that of the same recipe and archive to go on with it",
-                "choose another output with -o, or remove that folder",
-            )
-        return
-    if any(not entry.name.startswith(".") for entry in out.iterdir()):
-        raise OutputError(f"{out}, which holds something else", "an empty folder", "choose another output with -o")
-    write_record(path, "train", {**recipe.model_dump(mode="json"), "identity": identity})
-
-
-def _told(path: Path) -> str | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["configuration"]["identity"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return str(found)
-
-
 def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, identity: str) -> Generator[Record]:
-    resume = _newest(out / _CHECKPOINTS, identity, world)
+    resume = newest(out / CHECKPOINTS, identity, world)
     # A run keeps the precision that it was begun with, on whatever machine it goes on.
     chosen: precision.Precision = (
         resume[1].facts["precision"] if resume else precision.choose(recipe.precision, world.device)
@@ -125,7 +92,7 @@ def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, ide
     )
     facts = {"identity": identity, "precision": chosen}
     feed, course = _feed(recipe, material, world), _course(recipe)
-    going = Run(step, feed, course, world=world, folder=out / _CHECKPOINTS, identity=facts, resume=resume)
+    going = Run(step, feed, course, world=world, folder=out / CHECKPOINTS, identity=facts, resume=resume)
     with ExitStack() as held:
         log = held.enter_context(Log(out, going.standing.step, going.standing.epoch)) if world.is_first else None
         for record in going.records():
@@ -170,26 +137,6 @@ def _course(recipe: TrainRecipe) -> Course:
         recipe.checkpoint_every_s,
         recipe.checkpoint_every_steps,
     )
-
-
-def _newest(folder: Path, identity: str, world: World) -> tuple[Path, Checkpoint] | None:
-    """The checkpoint to go on from, or None.
-
-    Raises:
-        CheckpointError: It is damaged or of another recipe.
-    """
-    paths = checkpoint.every(folder)
-    world.agree("newest checkpoint", paths[-1].name if paths else "")
-    if not paths:
-        return None
-    found = checkpoint.load(paths[-1])
-    if found.facts.get("identity") != identity:
-        raise CheckpointError(
-            f"checkpoint {paths[-1]} of another recipe or archive",
-            "a checkpoint of this recipe and archive",
-            "choose another output with -o, or remove that checkpoint",
-        )
-    return paths[-1], found
 
 
 def _summary(recipe: TrainRecipe, material: Material, going: Run) -> dict[str, Any]:
