@@ -37,7 +37,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "torch.multiprocessing": ("jobs/", "parallel/launch.py"),
     "subprocess": ("jobs/", "parallel/launch.py"),
     "concurrent.futures.ProcessPoolExecutor": ("jobs/", "parallel/launch.py"),
-    "h5py": ("patches/archive.py", "datasets/"),
+    "h5py": ("patches/archive.py", "patches/virtual.py", "datasets/"),
     "matplotlib": ("report/",),
     "fastapi": ("review/",),
     "sqlalchemy": ("review/",),

@@ -45,7 +45,7 @@ def test_patches_from_a_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_verify_names_every_broken_shard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     making.write(tmp_path, (2, 2, 2, 2))
     assert run(["patch", "--verify", str(tmp_path)]) == 0
-    assert "5 files, all whole" in capsys.readouterr().out
+    assert "6 files, all whole" in capsys.readouterr().out
     for name in ("000001", "000003"):
         path = tmp_path / "shards" / f"{name}.h5"
         path.write_bytes(path.read_bytes()[:-1] + b"\xff")
@@ -55,7 +55,7 @@ def test_verify_names_every_broken_shard(tmp_path: Path, capsys: pytest.CaptureF
     for name, reason in (("000001", "checksum"), ("000002", "missing"), ("000003", "checksum")):
         assert f"broken: shards/{name}.h5: {reason}" in said
     assert "000000" not in said
-    assert "given: " in said and "3 broken of 5 files" in said
+    assert "given: " in said and "3 broken of 6 files" in said
     assert "expected: " in said and "checksums of the manifest" in said
     assert "to do: " in said and "run the command" in said
 

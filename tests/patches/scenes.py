@@ -122,10 +122,9 @@ def cut(wanted: ScenesJob, out: Path, executor: Executor | None = None) -> tuple
 
 
 def hashes(folder: Path) -> dict[str, bytes]:
-    """Content of every file of an archive but its ledger, which tells times, and the commit that wrote it."""
-    skipped = {"ledger.jsonl", ".landweave.lock"}
+    """Content of every file of an archive but its ledgers, which tell times, and the commit that wrote it."""
     return {
         str(path.relative_to(folder)): re.sub(rb'"commit": .*', b"", path.read_bytes())
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in skipped
+        if path.is_file() and not path.name.startswith(("ledger", ".landweave"))
     }

@@ -102,7 +102,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         making.write(tmp_path / name)
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
-    assert len(files) == 6
+    assert len(files) == 7
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
 
@@ -135,6 +135,7 @@ def test_a_whole_archive_verifies(tmp_path: Path) -> None:
     making.write(tmp_path)
     assert [(name, found) for name, found in verify(tmp_path)] == [
         ("patches.parquet", None),
+        ("archive.h5", None),
         ("shards/000000.h5", None),
         ("shards/000001.h5", None),
     ]

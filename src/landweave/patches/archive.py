@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from landweave.atomic import write_bytes, write_text
 from landweave.errors import ArchiveError, SplitError
-from landweave.patches import index, split, stats
+from landweave.patches import index, split, stats, virtual
 from landweave.patches.layout import Layout
 from landweave.patches.sample import SPLITS, Row, Split
 from landweave.provenance import file_sha256, record
@@ -99,7 +99,7 @@ def finish(
     left: Mapping[str, int] | None = None,
     may_touch: bool = False,
 ) -> Archive:
-    """Write index and manifest over the shards that stand in `folder`, and open the archive.
+    """Write index, virtual data sets and manifest over the shards in `folder`, and open the archive.
 
     Args:
         folder: The archive.
@@ -122,6 +122,8 @@ def finish(
     distance_m = _distances(rows, may_touch)
     places = [(note["shard"]["name"], place) for note in notes for place in range(note["shard"]["num_rows"])]
     index.write(folder / INDEX, rows, places)
+    files = [(f"{SHARDS}/{note['shard']['name']}.h5", note["shard"]["num_rows"]) for note in notes]
+    virtual.write(folder, layout.shapes(), files)
     manifest = record("archive", configuration) | {
         "layout": layout.to_json(),
         "shards": [note["shard"] for note in notes],
@@ -130,6 +132,7 @@ def finish(
         "left": dict(left or {}),
         "statistics": stats.to_json(stats.add(stats.from_json(note["sums"]) for note in notes)),
         "index_sha256": file_sha256(folder / INDEX),
+        "virtual_sha256": file_sha256(folder / virtual.NAME),
     }
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True, default=str) + "\n")
     # Opened as a reader would, so that what was just written is known to be readable.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from landweave.patches import virtual
 from landweave.patches.archive import INDEX, MANIFEST, SHARDS, Shard, looks_broken, refuse
 from landweave.provenance import file_sha256
 
@@ -28,10 +29,13 @@ def verify(folder: Path) -> Iterator[tuple[str, Broken | None]]:
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         shards = [Shard(**entry) for entry in manifest["shards"]]
-        index_sha256 = manifest["index_sha256"]
+        index_sha256, virtual_sha256 = manifest["index_sha256"], manifest.get("virtual_sha256")
     except (OSError, ValueError, KeyError, TypeError) as error:
         refuse(folder, error)
     yield INDEX, _compare(folder, INDEX, index_sha256)
+    # Archives cut before there was such a file go without it.
+    if virtual_sha256:
+        yield virtual.NAME, _compare(folder, virtual.NAME, virtual_sha256)
     for shard in shards:
         name = f"{SHARDS}/{shard.name}.h5"
         # The size first: a file cut short need not be read to be known as broken.
