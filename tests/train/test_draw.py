@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from torch import nn
 
 from landweave.train import draw
-from landweave.train.draw import SampleDropout, dihedral, order, sample_keys, seed_dropout, step_seed
+from landweave.train.draw import (
+    SampleDropout,
+    again,
+    class_aware,
+    dihedral,
+    order,
+    sample_keys,
+    seed_dropout,
+    step_seed,
+    uniform,
+)
 
 KEYS = sample_keys(7, 0, np.arange(4000))
 
@@ -95,3 +105,39 @@ def test_dropout_layers_are_replaced_and_weights_keep_their_names() -> None:
     assert [(layer.share, layer.layer, layer.channels) for layer in layers] == [(0.5, 0, False), (0.1, 1, True)]
     assert not [module for module in network.modules() if isinstance(module, nn.Dropout | nn.Dropout2d)]
     assert list(network.state_dict()) == names
+
+
+def test_uniform_numbers_are_even_and_streams_have_nothing_in_common() -> None:
+    one, other = uniform(KEYS, 4), uniform(KEYS, 5)
+    assert one.min() >= 0 and one.max() < 1
+    assert np.histogram(one, 10, (0, 1))[0].std() < 40
+    assert abs(np.corrcoef(one, other)[0, 1]) < 0.05
+
+
+def test_class_aware_draws_go_round_the_samples_of_a_class() -> None:
+    classes = np.zeros((40, 3), np.uint8)
+    classes[:30, 0] = classes[30:, 1] = classes[35:, 2] = 1
+    drawn = class_aware(3, 1, np.arange(100, 140), classes) - 100
+    assert len(drawn) == 40
+    counts = np.bincount(drawn, minlength=40)
+    # 14, 13 and 13 draws: 30 samples share 14; those of the second and third class share 26.
+    assert counts[:30].max() == 1 and counts[:30].sum() == 14
+    assert counts[30:35].sum() + counts[35:].sum() == 26
+    assert counts[30:35].max() <= 2
+    assert (drawn == class_aware(3, 1, np.arange(100, 140), classes) - 100).all()
+    assert (np.sort(drawn) != np.sort(class_aware(3, 2, np.arange(100, 140), classes) - 100)).any()
+
+
+def test_samples_of_no_class_are_not_drawn() -> None:
+    classes = np.array([[1, 0], [0, 0], [0, 1]], np.uint8)
+    assert set(class_aware(0, 0, np.arange(3), classes).tolist()) == {0, 2}
+
+
+@given(st.lists(st.integers(0, 5), max_size=20))
+def test_keys_of_samples_that_come_again_are_their_own(samples: list[int]) -> None:
+    numbers = np.array(samples, np.int64)
+    plain = sample_keys(1, 1, numbers)
+    made = again(plain, numbers)
+    assert len(set(made.tolist())) == len(samples)
+    firsts = [samples.index(number) for number in dict.fromkeys(samples)]
+    assert (made[firsts] == plain[firsts]).all()

@@ -61,7 +61,7 @@ def test_every_sample_once_an_epoch_in_the_same_global_batches(size: int, batch:
 def test_every_rank_has_two_samples_at_least_in_every_step(size: int, batch: int, num: int) -> None:
     for order in orders(size, batch, np.arange(num)):
         parts = order.epoch(0)
-        assert len(parts) == order.steps_per_epoch
+        assert len(parts) == order.num_steps(0)
         assert all(len(part.samples) >= 2 for part in parts)
         assert all(len(part.samples) == len(part.keys) == len(part.weight) for part in parts)
 
@@ -141,3 +141,98 @@ def test_views_of_files_are_read_by_the_thread() -> None:
             return {"view": view}
 
     assert all(arrays["view"].flags.writeable for _, arrays in read_ahead(Mapped(), orders(1)[0].epoch(0)))
+
+
+def test_batches_grow_at_their_epochs() -> None:
+    order = Order(SAMPLES, 3, 0, World(), grow=((1, 2), (3, 4)))
+    assert [order.batch(epoch) for epoch in range(5)] == [3, 6, 6, 12, 12]
+    assert [order.num_steps(epoch) for epoch in range(4)] == [6, 3, 3, 2]
+    for epoch in range(4):
+        parts = order.epoch(epoch)
+        assert len(parts) == order.num_steps(epoch)
+        assert sorted(flat(counted(part) for part in parts)) == SAMPLES.tolist()
+    # The order of samples is that of the epoch, however they are cut into batches.
+    plain = Order(SAMPLES, 3, 0, World())
+    assert flat(map(counted, order.epoch(3))) == flat(map(counted, plain.epoch(3)))
+
+
+@given(st.integers(1, 4), st.integers(1, 9), st.integers(1, 23), st.integers(1, 4))
+def test_micro_batches_are_parts_of_the_global_batch_on_any_ranks(size: int, batch: int, num: int, micro: int) -> None:
+    def pieces(part: Part) -> list[list[int]]:
+        """What counts of each micro-batch."""
+        ends = list(itertools.accumulate(part.sizes or (len(part.samples),), initial=0))
+        assert ends[-1] == len(part.samples)
+        every = [slice(first, end) for first, end in itertools.pairwise(ends)]
+        assert all(place.stop - place.start >= 2 for place in every)
+        # What fills up stands at the end.
+        assert all((np.diff(part.weight[place]) <= 0).all() for place in every)
+        return [part.samples[place][part.weight[place] > 0].tolist() for place in every]
+
+    samples = np.arange(num)
+    alone = [pieces(part) for part in Order(samples, batch, 1, World(), accumulate=micro).epoch(0)]
+    ranks = [Order(samples, batch, 1, World(rank, size), accumulate=micro).epoch(0) for rank in range(size)]
+    for one, parts in zip(alone, zip(*ranks, strict=True), strict=True):
+        assert [flat(same) for same in zip(*map(pieces, parts), strict=True)] == one
+    plain = Order(samples, batch, 1, World()).epoch(0)
+    assert [flat(one) for one in alone] == [counted(part) for part in plain]
+
+
+@given(st.integers(1, 4), st.integers(2, 9), st.integers(2, 23))
+def test_partners_come_from_the_global_batch_and_do_not_depend_on_ranks(size: int, batch: int, num: int) -> None:
+    def pairs(orders: list[Order]) -> dict[int, tuple[int, int, float]]:
+        """Partner, its key and the own share of every sample."""
+        found = {}
+        for step in zip(*(order.epoch(2) for order in orders), strict=True):
+            whole = set(flat(counted(part) for part in step))
+            for part in step:
+                assert part.mix is not None
+                assert set(part.mix.samples.tolist()) <= whole
+                for sample, weight, *mixed in zip(
+                    part.samples, part.weight, part.mix.samples, part.mix.keys, part.mix.share, strict=True
+                ):
+                    if weight:
+                        found[int(sample)] = (int(mixed[0]), int(mixed[1]), float(mixed[2]))
+        return found
+
+    samples = np.arange(num)
+    one = pairs([Order(samples, batch, 1, World(), mixup=0.3)])
+    assert pairs([Order(samples, batch, 1, World(rank, size), mixup=0.3) for rank in range(size)]) == one
+    assert len(one) == num
+    keys = {
+        int(s): int(k)
+        for p in Order(samples, batch, 1, World()).epoch(2)
+        for s, k in zip(p.samples, p.keys, strict=True)
+    }
+    assert all(key == keys[partner] for partner, key, _ in one.values())
+
+
+def test_judging_neither_mixes_nor_cuts() -> None:
+    order = Order(SAMPLES, 6, 1, World(), accumulate=3, mixup=0.2, classes=np.ones((17, 1), np.uint8))
+    assert all(part.mix is None and part.sizes == () for part in order.once())
+    assert flat(map(counted, order.once())) == SAMPLES.tolist()
+
+
+CLASSES = np.zeros((17, 3), np.uint8)
+CLASSES[:12, 0] = CLASSES[12:16, 1] = CLASSES[16, 2] = 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_classes_are_asked_for_equally_often_on_any_ranks(size: int) -> None:
+    ranks = [Order(SAMPLES, 5, 1, World(rank, size), classes=CLASSES).epoch(0) for rank in range(size)]
+    drawn = flat(flat(map(counted, step)) for step in zip(*ranks, strict=True))
+    assert drawn == flat(map(counted, Order(SAMPLES, 5, 1, World(), classes=CLASSES).epoch(0)))
+    # 17 draws of three classes in turn.
+    assert CLASSES[np.array(drawn) - 100].sum(0).tolist() == [6, 6, 5]
+
+
+def test_a_sample_that_comes_several_times_has_a_key_for_each() -> None:
+    part = Order(SAMPLES, 17, 1, World(), classes=CLASSES).epoch(0)[0]
+    assert len(set(part.keys.tolist())) == 17
+    assert (part.samples == 116).sum() == 5
+
+
+def test_reading_brings_the_partners_after_the_samples() -> None:
+    parts = Order(SAMPLES, 5, 1, World(), mixup=0.2).epoch(0)
+    for part, arrays in read_ahead(Numbers(), parts):
+        assert part.mix is not None
+        assert arrays["number"].tolist() == [*part.samples, *part.mix.samples]

@@ -58,13 +58,14 @@ class Twins:
 class Counting:
     """Batches of one number: epoch * steps + step."""
 
-    steps_per_epoch = STEPS
-
     def __init__(self, num_validation: int = 2) -> None:
         self.num_validation = num_validation
         self.closed = 0
 
-    def num_samples(self, step: int) -> int:
+    def num_steps(self, epoch: int) -> int:
+        return STEPS
+
+    def num_samples(self, epoch: int, step: int) -> int:
         return 3 * step
 
     def epoch(self, epoch: int, start: int) -> Iterator[Tensor]:

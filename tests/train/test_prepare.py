@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from landweave.train.loader import Part
+from landweave.train.loader import Mix, Part
 from landweave.train.prepare import Prepare, View, single_label, turn
 
 CPU = torch.device("cpu")
@@ -135,3 +135,43 @@ def test_the_gpu_prepares_what_the_cpu_does() -> None:
     here, there = (prepare(device=torch.device(name))(part(3), given, training=False) for name in ("cpu", "cuda"))
     assert there.values.cpu().numpy() == pytest.approx(here.values.numpy(), abs=1e-5)
     assert torch.equal(there.target.cpu(), here.target)
+
+
+def mixed(num: int = 3) -> Part:
+    keys = np.arange(2 * num, dtype=np.uint64)
+    share = np.linspace(0.1, 1.0, num, dtype=np.float32)
+    return Part(
+        np.arange(num), keys[:num], np.ones(num, np.float32), mix=Mix(np.arange(num, 2 * num), keys[num:], share)
+    )
+
+
+@pytest.mark.parametrize("task", ["pixels", "multilabel"])
+def test_samples_are_blended_with_their_partners_as_each_would_be_alone(task: Any) -> None:
+    """Turned and normalised first, so that a pair is made of what the network would see of each."""
+    given, wanted = arrays(6), prepare(task=task, augment=True)
+    batch = wanted(mixed(), given, training=True)
+    one, other = (
+        wanted(part(3, list(keys)), {name: array[place] for name, array in given.items()}, training=True)
+        for keys, place in ((range(3), slice(0, 3)), (range(3, 6), slice(3, 6)))
+    )
+    share = torch.linspace(0.1, 1.0, 3)
+    blended = share.view(-1, 1, 1, 1) * one.values + (1 - share).view(-1, 1, 1, 1) * other.values
+    assert torch.allclose(batch.values, blended, atol=1e-5)
+    assert batch.values.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(batch.target, one.target)
+    assert batch.second is not None and torch.equal(batch.second, other.target)
+    weights = [weight.tolist() for _, weight in batch.targets()]
+    assert weights[0] == pytest.approx(share.tolist()) and weights[1] == pytest.approx((1 - share).tolist())
+
+
+def test_micro_batches_are_cut_where_the_part_says_and_know_what_counts() -> None:
+    weight = np.array([1, 1, 1, 0, 1, 0], np.float32)
+    given = Part(np.arange(6), np.arange(6, dtype=np.uint64), weight, sizes=(2, 2, 2))
+    batch = prepare()(given, arrays(6), training=False)
+    assert (batch.num_samples, batch.sizes) == (4, ((2, 2), (2, 1), (2, 1)))
+    pieces = list(batch.micro_batches())
+    assert [piece.num_samples for piece in pieces] == [2, 1, 1]
+    assert torch.equal(torch.cat([piece.values for piece in pieces]), batch.values)
+    assert torch.equal(torch.cat([piece.keys for piece in pieces]), batch.keys)
+    assert [(piece.target[piece.num_samples :] == 255).all() for piece in pieces] == [True] * 3
+    assert [len(list(piece.micro_batches())) for piece in pieces] == [1, 1, 1]

@@ -13,7 +13,9 @@ from torch.nn import functional
 
 from landweave.models.table import build as network_of
 from landweave.parallel.world import World
+from landweave.train import losses, thresholds
 from landweave.train import step as steps
+from landweave.train.losses import Form
 from landweave.train.optim import OptimiserTable
 from landweave.train.prepare import Batch
 from landweave.train.step import Supervised
@@ -153,3 +155,79 @@ def test_nothing_valid_gives_no_figures_that_look_good() -> None:
     figures = made.figures(made.judge(batch(torch.full_like(MASK, 255))))
     assert np.isnan(figures["overall_accuracy"])
     assert figures["loss"] == 0
+
+
+def moved(made: Supervised) -> torch.Tensor:
+    return torch.cat([weight.detach().flatten() for weight in made.networks["main"].parameters()])
+
+
+@pytest.mark.parametrize("task", ["pixels", "multilabel"])
+def test_micro_batches_add_up_to_the_update_of_the_whole(task: Any) -> None:
+    """To rounding, weights that count differently and unknown places included; of a network without batch norm."""
+    target = MASK if task == "pixels" else LABELS
+    weight = torch.tensor([1.0, 1, 1, 1, 1, 0])
+    whole, cut = supervised(task), supervised(task)
+    sums = [
+        whole.update(Batch(VALUES, target, weight, torch.arange(6), 5), 1.0),
+        cut.update(Batch(VALUES, target, weight, torch.arange(6), 5, ((2, 2), (1, 1), (3, 2))), 1.0),
+    ]
+    assert torch.allclose(moved(whole), moved(cut), atol=1e-7)
+    assert not torch.equal(moved(whole), moved(supervised(task)))
+    for name in sums[0]:
+        assert float(sums[0][name]) == pytest.approx(float(sums[1][name]), rel=1e-6)
+
+
+def test_micro_batches_are_normalised_by_themselves() -> None:
+    """The running mean takes one share of each."""
+
+    def running(sizes: tuple[tuple[int, int], ...]) -> torch.Tensor:
+        network = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1))
+        made = Supervised(network, table=OptimiserTable(), task="pixels", num_classes=4, world=World())
+        made.update(Batch(VALUES, MASK, torch.ones(6), torch.arange(6), 6, sizes), 1.0)
+        return network[0].running_mean.clone()
+
+    means = [VALUES[place].mean((0, 2, 3)) for place in (slice(0, 3), slice(3, 6))]
+    assert torch.allclose(running(((3, 3), (3, 3))), 0.09 * means[0] + 0.1 * means[1], atol=1e-6)
+    assert torch.allclose(running(()), 0.1 * VALUES.mean((0, 2, 3)), atol=1e-6)
+
+
+def test_a_mixed_pair_learns_both_targets_by_their_shares() -> None:
+    share = torch.tensor([0.9, 0.2, 0.5, 1.0, 0.0, 0.7])
+    second = MASK.flip(0)
+    made, plain = supervised(), supervised().networks["main"]
+    made.update(Batch(VALUES, MASK, torch.ones(6), torch.arange(6), 6, (), second, share), 1.0)
+    scores, total, places = plain(VALUES), torch.zeros(()), torch.zeros(())
+    for target, part in ((MASK, share), (second, 1 - share)):
+        each = functional.cross_entropy(scores, target.long(), ignore_index=255, reduction="none")
+        total = total + (each * part[:, None, None]).sum()
+        places = places + ((target != 255) * part[:, None, None]).sum()
+    (total / places).backward()
+    assert plain.weight.grad is not None
+    assert torch.allclose(made.networks["main"].weight, plain.weight - 0.1 * plain.weight.grad, atol=1e-7)
+
+
+def test_a_compiled_step_is_the_step() -> None:
+    """By the backend that only traces: what a compiler makes of it is the compiler's promise."""
+    made, plain = supervised(compiled="eager"), supervised()
+    for one in (made, plain):
+        one.update(batch(), 1.0)
+    assert torch.equal(moved(made), moved(plain))
+    assert list(made.networks["main"].state_dict()) == ["weight", "bias"]
+
+
+def test_thresholds_are_those_of_the_samples_that_are_judged() -> None:
+    made = supervised(task="multilabel")
+    parts = [Batch(VALUES[i : i + 2], LABELS[i : i + 2], torch.ones(2), torch.arange(2), 2) for i in (0, 2, 4)]
+    wanted = thresholds.best(thresholds.counts(made.networks["main"](VALUES), LABELS, torch.ones(6)))
+    assert made.thresholds(parts) == wanted
+    assert len(wanted) == 4
+
+
+@pytest.mark.parametrize("name", ["focal", "asymmetric"])
+def test_the_form_of_the_loss_is_used(name: Any) -> None:
+    form = Form(name, gamma=1.0)
+    made = supervised(task="multilabel", form=form)
+    sums = made.update(batch(LABELS), 1.0)
+    scores = supervised(task="multilabel").networks["main"](VALUES)
+    wanted = losses.binary_cross_entropy(scores, LABELS, torch.ones(6, 4), form=form)
+    assert float(sums["loss"]) == pytest.approx(wanted.item(), rel=1e-6)

@@ -187,7 +187,7 @@ def _judge_labels(
         truths.append(batch.target)
         done += len(batch.indices)
     yield Progress("judge", done, len(indices), "patches")
-    found = Multilabel(np.concatenate(told), np.concatenate(truths), _THRESHOLD)
+    found = Multilabel(np.concatenate(told), np.concatenate(truths), card.thresholds or _THRESHOLD)
     note = f"{done} patches of the part {split}."
     why, counts = "patches were cut or published as they are, not drawn from a region", {"patches": done}
     if card.task == "multilabel":

@@ -29,15 +29,15 @@ class Multilabel:
     Attributes:
         probabilities: Of every class for every patch.
         truth: 1 where the patch has the class.
-        threshold: From which probability on a class is predicted.
+        threshold: From which probability on a class is predicted; one for all, or one for each.
     """
 
     probabilities: Float32[np.ndarray, "n k"]
     truth: UInt8[np.ndarray, "n k"]
-    threshold: float = 0.5
+    threshold: float | tuple[float, ...] = 0.5
 
     @classmethod
-    def zero(cls, num_classes: int, threshold: float = 0.5) -> Multilabel:
+    def zero(cls, num_classes: int, threshold: float | tuple[float, ...] = 0.5) -> Multilabel:
         """No patches."""
         return cls(np.zeros((0, num_classes), np.float32), np.zeros((0, num_classes), np.uint8), threshold)
 
@@ -94,7 +94,7 @@ class Multilabel:
     def _counts(self, axis: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """True positives, predicted and true along an axis."""
         # At the threshold counts as predicted: 0.5 says yes.
-        predicted, truth = self.probabilities >= self.threshold, self.truth > 0
+        predicted, truth = self.probabilities >= np.asarray(self.threshold), self.truth > 0
         hits = (predicted & truth).sum(axis, dtype=np.int64)
         return hits, predicted.sum(axis, dtype=np.int64), truth.sum(axis, dtype=np.int64)
 

@@ -53,6 +53,7 @@ class Card:
         sight: How far it sees.
         training: Summary of the training, for people: numbers and texts.
         weights_sha256: SHA-256 of the weights' file; the writer fills it in.
+        thresholds: From which probability on each label is told, tuned on the validation part; empty for one half.
     """
 
     network: str
@@ -68,6 +69,7 @@ class Card:
     sight: Sight
     training: Mapping[str, Any] = field(default_factory=dict)
     weights_sha256: str = ""
+    thresholds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         # Here, so that a card that contradicts itself is never written either.
@@ -148,6 +150,8 @@ class CardTable(Config):
     """Summary of the training."""
     weights_sha256: str
     """SHA-256 of weights.safetensors."""
+    thresholds: tuple[float, ...] = ()
+    """From which probability on each label is told; left away, one half."""
     identity: str
     """SHA-256 of everything above but the format, so that a changed card is noticed."""
     versions: dict[str, str]
@@ -241,6 +245,8 @@ def _values(card: Card) -> dict[str, Any]:
     """All that a card says, as it stands in its JSON; numbers are floats, so that reading gives what was written."""
     legend = card.legend
     classes = [asdict(entry) for entry in legend.classes]
+    # Left away where there are none, so that cards from before they were known keep their identity.
+    tuned = {"thresholds": [float(value) for value in card.thresholds]} if card.thresholds else {}
     return {
         "network": card.network,
         "arguments": _plain(card.arguments),
@@ -255,6 +261,7 @@ def _values(card: Card) -> dict[str, Any]:
         "sight": {"stride": card.sight.stride, "reach_px": card.sight.reach_px},
         "training": _plain(card.training),
         "weights_sha256": card.weights_sha256,
+        **tuned,
     }
 
 
@@ -326,6 +333,14 @@ def _check(card: Card) -> None:
             f"means {list(card.mean)}, standard deviations {list(card.std)}, pixel size {card.pixel_size_m} m",
             "finite numbers, standard deviations and pixel size above 0",
             "look for constant or empty bands in the training part",
+        )
+    if card.thresholds and (
+        len(card.thresholds) != len(card.legend) or not all(0 <= value <= 1 for value in card.thresholds)
+    ):
+        raise CardError(
+            f"thresholds {list(card.thresholds)} for {len(card.legend)} classes",
+            "one for each class, from 0 to 1",
+            _AGAIN,
         )
     if card.sight.stride < 1 or (card.sight.reach_px or 0) < 0:
         raise CardError(f"{card.sight}", "a stride of at least 1 and a reach of at least 0", _AGAIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -56,7 +57,7 @@ def compress(
         ConfigError: The ranks talk in a way that cannot add up such numbers.
     """
     if compression == "bf16":
-        if world.device.type != "cuda" or torch.cuda.nccl.version() < (2, 10):
+        if world.device.type != "cuda" or torch.cuda.nccl.version() < (2, 10):  # type: ignore[no-untyped-call]
             raise ConfigError(
                 f"compression bf16 on {world.device.type}, where ranks talk by gloo, which does not add up bf16",
                 "CUDA devices and NCCL 2.10 or newer",
@@ -71,3 +72,14 @@ def compress(
 def bare(network: nn.Module) -> nn.Module:
     """The network that `replicate` was given."""
     return network.module if isinstance(network, DistributedDataParallel) else network
+
+
+def passing(network: nn.Module, sends: bool) -> AbstractContextManager[None]:
+    """A block for one forward and backward pass; unless it `sends`, its gradients wait here for those of the next.
+
+    So gradients of several micro-batches are added up on every rank, and sent once.
+    """
+    if sends or not isinstance(network, DistributedDataParallel):
+        return nullcontext()
+    waiting: AbstractContextManager[None] = network.no_sync()
+    return waiting

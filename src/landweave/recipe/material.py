@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, UInt8
 from numpy.typing import NDArray
 
 from landweave.config import nearest
@@ -208,3 +208,8 @@ def _pieces(material: Material, split: Split) -> Iterator[dict[str, NDArray[Any]
     samples = material.train if split == "train" else material.validation
     for first in range(0, len(samples), _AT_ONCE):
         yield material.batch(samples[first : first + _AT_ONCE])
+
+
+def labels(material: Material) -> UInt8[np.ndarray, "n k"]:
+    """1 for each class that each training sample has."""
+    return np.concatenate([np.array(arrays["classes"] == 1, np.uint8) for arrays in _pieces(material, "train")])

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from landweave.config import Config
+from landweave.parallel.replicate import Compression
+from landweave.train.losses import Form
 from landweave.train.optim import OptimiserTable
 from landweave.train.precision import Wanted
 from landweave.train.schedules import Schedule
@@ -23,6 +25,19 @@ class LossTable(Config):
     1 for those that are not named."""
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of each label that is spread over all classes."""
+    name: Literal["plain", "focal", "asymmetric"] = "plain"
+    """plain cross entropy; focal (what is sure and right counts less); or asymmetric, for several labels a patch."""
+    gamma: float = Field(default=2.0, ge=0)
+    """How much less, as a power, in focal; in asymmetric for labels that are there, where 0 to 1 is usual."""
+    gamma_absent: float = Field(default=4.0, ge=0)
+    """The power of asymmetric for labels that are not there."""
+    margin: float = Field(default=0.05, ge=0, lt=1)
+    """Probability up to which asymmetric leaves labels alone that are not there."""
+
+    @property
+    def form(self) -> Form:
+        """The loss as train/ takes it."""
+        return Form(self.name, self.smoothing, self.gamma, self.gamma_absent, self.margin)
 
 
 class StoppingTable(Config):
@@ -65,6 +80,16 @@ class TrainRecipe(Config):
     """Samples of one update on all ranks together; 32 where neither batch is given."""
     batch_per_rank: int | None = Field(default=None, ge=1)
     """Samples of one update on each rank, instead of batch_global: the global batch then grows with the ranks."""
+    grow_batch: tuple[tuple[int, int], ...] = ()
+    """Pairs of an epoch (from 0) and how many times as large the global batch is from there on: [[30, 4], [60, 16]].
+    The rate is left as it is: a larger batch stands for a lower rate (Smith et al. 2018)."""
+    accumulate: int = Field(default=1, ge=1)
+    """Micro-batches that each global batch is cut into, one after the other, where memory does not hold it at once.
+    Batch norm takes its statistics from each micro-batch by itself."""
+    sampling: Literal["each", "class_aware"] = "each"
+    """each: every sample once an epoch; class_aware: every class equally often, for labels of patches."""
+    mixup: float = Field(default=0.0, ge=0)
+    """Samples are blended in pairs with shares from Beta(mixup, mixup); 0 blends none, 0.2 is usual."""
     augment: Literal["none", "dihedral"] = "dihedral"
     """none, or dihedral: each sample in one of the eight symmetries of the square, drawn anew in each epoch."""
     norm_over_ranks: bool = False
@@ -72,6 +97,12 @@ class TrainRecipe(Config):
     Without it each rank normalises its own samples, and other ranks give (slightly) other weights."""
     precision: Wanted = "auto"
     """fp32, bf16, or auto: bf16 where the machine computes in it faster."""
+    compile: bool = False
+    """Whether training runs through torch.compile: faster on GPUs, mostly slower on CPUs; it needs a C++ compiler."""
+    compression: Compression = "none"
+    """How gradients are sent between ranks: none, bf16 (NCCL only) or powersgd (approximately)."""
+    thresholds: Literal["half", "tuned"] = "half"
+    """From which probability on a label is told (multilabel): one half, or each class's best on the validation part."""
     seed: int = Field(default=1, ge=0)
     """Decides first weights, order of samples, augmentation and dropout."""
     checkpoint_every_s: float = Field(default=60.0, ge=0)
@@ -89,6 +120,12 @@ class TrainRecipe(Config):
             raise ValueError("micro_f1 for task multilabel only")
         if self.task == "multilabel" and self.stopping.monitor in {"overall_accuracy", "mean_iou", "kappa"}:
             raise ValueError("loss, micro_f1 or macro_f1 to be watched for task multilabel")
+        if self.task != "multilabel" and (self.loss.name == "asymmetric" or self.thresholds == "tuned"):
+            raise ValueError("loss asymmetric and tuned thresholds for task multilabel only")
+        if self.task == "pixels" and self.sampling == "class_aware":
+            raise ValueError("sampling class_aware for task patches or multilabel")
+        if any(begins < 0 or times < 1 for begins, times in self.grow_batch):
+            raise ValueError("grow_batch with epochs from 0 on and whole numbers from 1 on")
         return self
 
     @property
@@ -106,3 +143,7 @@ class TrainRecipe(Config):
         if self.batch_per_rank is not None:
             return self.batch_per_rank * num_ranks
         return self.batch_global or 32
+
+    def scaled_optimiser(self, num_ranks: int) -> OptimiserTable:
+        """The optimiser with the rate that belongs to the (first) global batch."""
+        return self.optimiser.scaled(self.samples_per_step(num_ranks))

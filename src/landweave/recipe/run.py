@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -77,21 +77,10 @@ def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, ide
     chosen: precision.Precision = (
         resume[1].facts["precision"] if resume else precision.choose(recipe.precision, world.device)
     )
-    network = _network(recipe, material)
-    if recipe.norm_over_ranks:
-        network = norm_over_ranks(network, world)
-    step = Supervised(
-        network,
-        table=recipe.optimiser,
-        task=recipe.task,
-        num_classes=len(material.legend),
-        world=world,
-        precision=chosen,
-        class_weights=materials.class_weights(recipe, material),
-        smoothing=recipe.loss.smoothing,
-    )
+    step = make_step(recipe, material, world, chosen)
+    network = step.networks["main"]
     facts = {"identity": identity, "precision": chosen}
-    feed, course = _feed(recipe, material, world), _course(recipe)
+    feed, course = make_feed(recipe, material, world), _course(recipe)
     going = Run(step, feed, course, world=world, folder=out / CHECKPOINTS, identity=facts, resume=resume)
     with ExitStack() as held:
         log = held.enter_context(Log(out, going.standing.step, going.standing.epoch)) if world.is_first else None
@@ -99,8 +88,30 @@ def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, ide
             if log:
                 log.write(record)
             yield record
+    # Now the network holds its best weights.
+    thresholds = step.thresholds(feed.judged()) if recipe.thresholds == "tuned" and len(material.validation) else ()
     if world.is_first:
-        save_card(out / CARD, _card(recipe, material, network, {**facts, **_summary(recipe, material, going)}), network)
+        summary = {**facts, **_summary(recipe, material, going)}
+        save_card(out / CARD, _card(recipe, material, network, summary, thresholds), network)
+
+
+def make_step(recipe: TrainRecipe, material: Material, world: World, chosen: precision.Precision) -> Supervised:
+    """The step of `recipe` on the ranks of `world`: a network with first weights, its loss and its optimiser."""
+    network = _network(recipe, material)
+    if recipe.norm_over_ranks:
+        network = norm_over_ranks(network, world)
+    return Supervised(
+        network,
+        table=recipe.scaled_optimiser(world.size),
+        task=recipe.task,
+        num_classes=len(material.legend),
+        world=world,
+        precision=chosen,
+        class_weights=materials.class_weights(recipe, material),
+        form=recipe.loss.form,
+        compression=recipe.compression,
+        compiled="inductor" if recipe.compile else None,
+    )
 
 
 def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
@@ -111,7 +122,8 @@ def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def _feed(recipe: TrainRecipe, material: Material, world: World) -> SourceFeed:
+def make_feed(recipe: TrainRecipe, material: Material, world: World) -> SourceFeed:
+    """Batches of the training and validation parts, dealt out to the ranks of `world`."""
     prepare = Prepare(
         material.views,
         material.bands,
@@ -122,7 +134,12 @@ def _feed(recipe: TrainRecipe, material: Material, world: World) -> SourceFeed:
         augment=recipe.augment == "dihedral",
     )
     batch = recipe.samples_per_step(world.size)
-    training, validation = (Order(part, batch, recipe.seed, world) for part in (material.train, material.validation))
+    classes = materials.labels(material) if recipe.sampling == "class_aware" else None
+    training = Order(
+        material.train, batch, recipe.seed, world, recipe.grow_batch, recipe.accumulate, recipe.mixup, classes
+    )
+    # Judged as little at once as is learnt at once, so that memory which holds training holds judging.
+    validation = Order(material.validation, max(1, batch // recipe.accumulate), recipe.seed, world)
     return SourceFeed(material, training, validation, prepare)
 
 
@@ -153,7 +170,13 @@ def _summary(recipe: TrainRecipe, material: Material, going: Run) -> dict[str, A
     }
 
 
-def _card(recipe: TrainRecipe, material: Material, network: nn.Module, training: dict[str, Any]) -> Card:
+def _card(
+    recipe: TrainRecipe,
+    material: Material,
+    network: nn.Module,
+    training: dict[str, Any],
+    thresholds: Sequence[float],
+) -> Card:
     return Card(
         recipe.network,
         recipe.arguments,
@@ -167,4 +190,5 @@ def _card(recipe: TrainRecipe, material: Material, network: nn.Module, training:
         recipe.task,
         find_sight(network, len(material.bands)),
         training,
+        thresholds=tuple(thresholds),
     )

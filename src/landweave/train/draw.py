@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, Shaped, UInt64
+from jaxtyping import Float, Float64, Int64, Shaped, UInt8, UInt64
 from torch import Tensor, nn
 
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -13,6 +13,9 @@ _MASK = (1 << 64) - 1
 # One stream for each purpose: without them a sample's symmetry and its dropout would follow from each other.
 _DIHEDRAL = 1
 _DROPOUT = 2
+_AGAIN = 3
+PARTNER, SHARE = 4, 5
+"""Streams of `uniform` for mixup."""
 
 
 def _mix(value: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
@@ -37,6 +40,46 @@ def order(seed: int, epoch: int, samples: Shaped[np.ndarray, " n"]) -> Shaped[np
     """The samples in the order of an epoch: a permutation that depends on (seed, epoch) alone."""
     generator = np.random.Generator(np.random.Philox(key=np.array([seed & _MASK, epoch], np.uint64)))
     return np.asarray(generator.permutation(samples))
+
+
+def class_aware(
+    seed: int, epoch: int, samples: Int64[np.ndarray, " n"], classes: UInt8[np.ndarray, "n k"]
+) -> Int64[np.ndarray, " m"]:
+    """As many samples as there are, in the order of an epoch, every class asked for equally often.
+
+    Class-aware sampling (Shen, Lin and Huang 2016, Relay Backpropagation, section 3.3): draw a class, then a sample
+    that has it. Classes come in turn and the samples of a class go round in an order drawn anew at each round, so that
+    no draw is left to chance: samples of one class differ by one draw at most. A sample of several classes can be
+    drawn for each; a sample of none is not drawn. It depends on (seed, epoch) alone.
+    """
+    held = [np.flatnonzero(column == 1) for column in classes.T]
+    held = [numbers for numbers in held if len(numbers)]
+    drawn = np.empty(len(samples), np.int64)
+    for index, numbers in enumerate(held):
+        num = len(range(index, len(samples), len(held)))
+        # One stream for each class and round, far from those of `order`.
+        rounds = [
+            order(seed + ((index + 1) << 32) + (turn << 48), epoch, numbers) for turn in range(-(-num // len(numbers)))
+        ]
+        drawn[index :: len(held)] = np.concatenate(rounds)[:num]
+    return np.asarray(order(seed, epoch, samples[drawn]))
+
+
+def again(keys: UInt64[np.ndarray, " n"], samples: Shaped[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
+    """Keys of which no two are alike where a sample comes several times; of those that come once they are the same."""
+    places = np.argsort(samples, kind="stable")
+    ordered = samples[places]
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(samples) else np.zeros(0, np.int64)
+    turn = np.empty(len(samples), np.uint64)
+    turn[places] = np.arange(len(samples)) - np.repeat(first, np.diff(np.append(first, len(samples))))
+    with np.errstate(over="ignore"):
+        return np.where(turn == 0, keys, _mix(keys + np.uint64(_AGAIN) * turn))
+
+
+def uniform(keys: UInt64[np.ndarray, " n"], stream: int) -> Float64[np.ndarray, " n"]:
+    """One number of at least 0 and below 1 for each key, in steps of 2**-53."""
+    with np.errstate(over="ignore"):
+        return np.asarray((_mix(keys + np.uint64(stream)) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -26,14 +26,13 @@ class SourceFeed:
     validation: Order
     prepare: Prepare
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Updates of one epoch."""
-        return self.training.steps_per_epoch
+    def num_steps(self, epoch: int) -> int:
+        """Updates of an epoch."""
+        return self.training.num_steps(epoch)
 
-    def num_samples(self, step: int) -> int:
+    def num_samples(self, epoch: int, step: int) -> int:
         """How many samples all ranks have seen after `step` updates of an epoch."""
-        return min(step * self.training.batch_global, len(self.training.samples))
+        return min(step * self.training.batch(epoch), len(self.training.samples))
 
     def epoch(self, epoch: int, start: int) -> Iterator[Batch]:
         """This rank's parts of the batches of an epoch, from step `start` of it on, augmented."""

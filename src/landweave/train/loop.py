@@ -27,9 +27,8 @@ from landweave.train.step import Step, Sums
 class Feed(Protocol):
     """Where the loop takes its batches from."""
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Updates of one epoch."""
+    def num_steps(self, epoch: int) -> int:
+        """Updates of an epoch."""
 
     def epoch(self, epoch: int, start: int) -> Iterator[Any]:
         """This rank's parts of the batches of an epoch, from step `start` of it on."""
@@ -37,7 +36,7 @@ class Feed(Protocol):
     def judged(self) -> Iterator[Any]:
         """This rank's part of the validation samples, none twice."""
 
-    def num_samples(self, step: int) -> int:
+    def num_samples(self, epoch: int, step: int) -> int:
         """How many samples all ranks have seen after `step` updates of an epoch."""
 
 
@@ -162,7 +161,7 @@ class Run:
 
     def _epoch(self) -> Iterator[Record]:
         """Updates from where the standing is to the end of the epoch."""
-        now, course = self.standing, self.course
+        now, course, num_steps = self.standing, self.course, self.feed.num_steps(self.standing.epoch)
         # Losses stay on the device until a record needs them: reading one would make a GPU wait at every step.
         pending: list[Sums] = []
         began, before = time.perf_counter(), now.step_in_epoch
@@ -170,11 +169,12 @@ class Run:
             for batch in batches:
                 # Seeded anew at each step, so that no state of a generator has to be kept in checkpoints.
                 torch.manual_seed(step_seed(course.seed, now.step, self.world.rank))
-                factor = course.schedule.factor(now.step, self.feed.steps_per_epoch, course.epochs)
+                # Counted as if all epochs had as many steps as this one: batches may grow, schedules tell of epochs.
+                factor = course.schedule.factor(now.epoch * num_steps + now.step_in_epoch, num_steps, course.epochs)
                 pending.append(self.step.update(batch, factor))
                 now.step += 1
                 now.step_in_epoch += 1
-                is_last = now.step_in_epoch == self.feed.steps_per_epoch
+                is_last = now.step_in_epoch == num_steps
                 saves = bool(course.checkpoint_every_steps) and now.step % course.checkpoint_every_steps == 0
                 # A checkpoint stands at a record, because the sums in it must hold every step before it.
                 if is_last or saves or now.step % course.log_every_steps == 0:
@@ -199,11 +199,11 @@ class Run:
             raise self._diverged(", ".join(f"{name} {value}" for name, value in losses.items()))
         for name, value in sums.items():
             now.sums[name] = now.sums.get(name, 0.0) + float(value)
-        seen = self.feed.num_samples(now.step_in_epoch) - self.feed.num_samples(before)
+        seen = self.feed.num_samples(now.epoch, now.step_in_epoch) - self.feed.num_samples(now.epoch, before)
         return StepRecord(
             epoch=now.epoch + 1,
             done=now.step,
-            total=self.course.epochs * self.feed.steps_per_epoch,
+            total=sum(map(self.feed.num_steps, range(self.course.epochs))),
             losses=losses,
             rate=next(iter(self.step.optimisers.values())).param_groups[0]["lr"],
             samples_per_s=seen / (time.perf_counter() - began),

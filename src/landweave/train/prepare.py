@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,7 +50,10 @@ class Batch:
         target: Class indices of pixels (b h w) or patches (b), or 0 and 1 of several labels (b k); IGNORE if unknown.
         weight: Of each sample; 0 leaves it out.
         keys: What everything random about each sample is drawn from.
-        num_samples: How many count, from the beginning; the others have weight 0.
+        num_samples: How many count; the others have weight 0, and stand at the end of their micro-batch.
+        sizes: Samples of each micro-batch and how many of them count; empty for one micro-batch of all.
+        second: Target of each sample's partner where samples are mixed, else None.
+        share: Of each sample's own target where samples are mixed.
     """
 
     values: Float[Tensor, "b c h w"]
@@ -57,6 +61,27 @@ class Batch:
     weight: Float[Tensor, " b"]
     keys: Int64[Tensor, " b"]
     num_samples: int
+    sizes: tuple[tuple[int, int], ...] = ()
+    second: Shaped[Tensor, "b ..."] | None = None
+    share: Float[Tensor, " b"] | None = None
+
+    def micro_batches(self) -> Iterator[Batch]:
+        """The micro-batches, one after the other."""
+        if not self.sizes:
+            yield self
+            return
+        places = itertools.accumulate((size for size, _ in self.sizes), initial=0)
+        for first, (size, counting) in zip(places, self.sizes, strict=False):
+            mine = slice(first, first + size)
+            second, share = (None if one is None else one[mine] for one in (self.second, self.share))
+            parts = self.values[mine], self.target[mine], self.weight[mine], self.keys[mine]
+            yield Batch(*parts, counting, (), second, share)
+
+    def targets(self) -> list[tuple[Shaped[Tensor, "b ..."], Float[Tensor, " b"]]]:
+        """Every target with the weight of each sample in it: one, or two where samples are mixed."""
+        if self.second is None or self.share is None:
+            return [(self.target, self.weight)]
+        return [(self.target, self.weight * self.share), (self.second, self.weight * (1 - self.share))]
 
 
 class Prepare:
@@ -97,18 +122,29 @@ class Prepare:
         self._offset = {view.key: _column(view.offset, device) for view in views}
 
     def __call__(self, part: Part, arrays: Arrays, training: bool) -> Batch:
-        """The batch of `part`, whose samples are `arrays`; training augments."""
-        num_samples = int(part.weight.sum())
+        """The batch of `part`, whose samples (and after them their partners) are `arrays`; training augments."""
+        mix = part.mix
+        keys = part.keys if mix is None else np.concatenate([part.keys, mix.keys])
         # Turned while they are small integers: less to move than normalised values of all bands.
-        turns = dihedral(part.keys) if training and self.augment else None
-        values = self._values(arrays, turns)
+        turns = dihedral(keys) if training and self.augment else None
         valid = self._turned(arrays["valid"], turns) != 0 if "valid" in arrays else None
+        values = self._normalise(self._values(arrays, turns), valid)
+        target, second, share = self._target(arrays, valid, turns), None, None
+        if mix is not None:
+            share = self._send(mix.share)
+            # Blended after normalising: what is not valid is the mean, and takes nothing from its partner's place.
+            values = torch.lerp(*reversed(values.chunk(2)), share.view(-1, 1, 1, 1))  # type: ignore[call-overload]
+            target, second = target.chunk(2)
+        fillers = part.weight == 0
         return Batch(
-            self._normalise(values, valid).to(memory_format=self.format),
-            self._target(arrays, valid, turns, num_samples),
+            values.to(memory_format=self.format),
+            _unknown(target, fillers),
             self._send(part.weight),
             self._send(part.keys.view(np.int64)),
-            num_samples,
+            int((~fillers).sum()),
+            _counted(part),
+            second,
+            share,
         )
 
     def _values(self, arrays: Arrays, turns: NDArray[np.uint64] | None) -> Float[Tensor, "b c h w"]:
@@ -122,19 +158,13 @@ class Prepare:
         return stacked if self._in_order else stacked[:, self._rows]
 
     def _target(
-        self, arrays: Arrays, valid: Tensor | None, turns: NDArray[np.uint64] | None, num_samples: int
+        self, arrays: Arrays, valid: Tensor | None, turns: NDArray[np.uint64] | None
     ) -> Shaped[Tensor, "b ..."]:
         if self.task == "pixels":
             mask = self._turned(arrays["mask"], turns)
-            target = mask if valid is None else torch.where(valid, mask, IGNORE)
-        else:
-            classes = self._send(arrays["classes"])
-            target = classes if self.task == "multilabel" else single_label(classes)
-        # Judging counts places, not weights: what only fills up must have no label either.
-        if num_samples < len(target):
-            target = target.clone()
-            target[num_samples:] = IGNORE
-        return target
+            return mask if valid is None else torch.where(valid, mask, IGNORE)
+        classes = self._send(arrays["classes"])
+        return classes if self.task == "multilabel" else single_label(classes)
 
     def _turned(self, array: NDArray[Any], turns: NDArray[np.uint64] | None) -> Tensor:
         sent = self._send(array)
@@ -164,6 +194,21 @@ def single_label(classes: Shaped[Tensor, "b k"]) -> Int64[Tensor, " b"]:
     """Index of the one label of each sample; IGNORE where it has none or several."""
     present = classes == 1
     return torch.where(present.sum(1) == 1, present.int().argmax(1), IGNORE)
+
+
+def _unknown(target: Shaped[Tensor, "b ..."], fillers: NDArray[np.bool_]) -> Shaped[Tensor, "b ..."]:
+    # Judging counts places, not weights: what only fills up must have no label either.
+    if not fillers.any():
+        return target
+    target = target.clone()
+    target[torch.from_numpy(fillers)] = IGNORE
+    return target
+
+
+def _counted(part: Part) -> tuple[tuple[int, int], ...]:
+    """Samples of each micro-batch, and how many of them count."""
+    ends = itertools.pairwise(itertools.accumulate(part.sizes, initial=0))
+    return tuple((end - first, int((part.weight[first:end] > 0).sum())) for first, end in ends)
 
 
 def _column(values: Sequence[float], device: torch.device) -> Float[Tensor, "c 1 1"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 from landweave.legend import IGNORE
 from landweave.metrics.confusion import Confusion
 from landweave.parallel.norm import count_samples
-from landweave.parallel.replicate import replicate
+from landweave.parallel.replicate import Compression, passing, replicate
 from landweave.parallel.world import World
-from landweave.train import losses, optim
+from landweave.train import losses, optim, thresholds
 from landweave.train.draw import seed_dropout
 from landweave.train.precision import Precision, computing
 from landweave.train.prepare import Batch, Task
@@ -56,7 +56,9 @@ class Supervised:
         world: The ranks that train together.
         precision: What the network computes in.
         class_weights: Of each class (see `losses`), or None.
-        smoothing: Label smoothing.
+        form: How the loss looks at scores.
+        compression: How gradients are sent between ranks.
+        compiled: Whether the training passes run through torch.compile, and by which of its backends.
     """
 
     def __init__(
@@ -69,51 +71,78 @@ class Supervised:
         world: World,
         precision: Precision = "fp32",
         class_weights: Tensor | None = None,
-        smoothing: float = 0.0,
+        form: losses.Form = losses.PLAIN,
+        compression: Compression = "none",
+        compiled: str | None = None,
     ) -> None:
         self.table, self.task, self.num_classes, self.world = table, task, num_classes, world
-        self.precision, self.smoothing = precision, smoothing
+        self.precision, self.form = precision, form
         self.class_weights = None if class_weights is None else class_weights.to(world.device)
         # Before the replica is made, which takes hold of the modules and weights as they are then.
         self._dropout = seed_dropout(network)
         optim.freeze_idle_biases(network)
         self.networks = {"main": network}
-        self._replica = replicate(network, world)
+        self._replica = replicate(network, world, compression)
+        self._passed: Any = torch.compile(self._replica, backend=compiled) if compiled else self._replica
         self.optimisers = {"main": optim.build(table, network)}
 
     def update(self, batch: Batch, factor: float) -> Sums:
-        """Take one update by the mean loss of the global batch."""
+        """Take one update by the mean loss of the global batch, whose gradients micro-batches add up."""
         network, optimiser = self.networks["main"], self.optimisers["main"]
         optim.set_rate(optimiser, self.table.rate * factor)
-        for layer in self._dropout:
-            layer.keys = batch.keys
-        count_samples(network, batch.num_samples)
         network.train()
-        share = self._shares(batch)
+        pieces = list(batch.micro_batches())
+        shares = [self._shares(piece) for piece in pieces]
+        mine = torch.stack([share.sum() for terms in shares for share in terms]).sum()
         # What to divide by is known before the forward pass, so that the sum over ranks delays nothing after it.
-        whole = self.world.sum(share.sum())
-        with computing(self.precision, self.world.device):
-            scores = self._replica(batch.values)
-        total = self._total(scores, batch, share)
-        optimiser.zero_grad(set_to_none=True)
         # Gradients are averaged over the ranks: times their number they are those of the global batch's mean.
-        (total * (self.world.size / whole.clamp(min=1e-12))).backward()  # type: ignore[no-untyped-call]
+        scale = self.world.size / self.world.sum(mine).clamp(min=1e-12)
+        optimiser.zero_grad(set_to_none=True)
+        total = mine.new_zeros(())
+        for piece, terms in zip(pieces, shares, strict=True):
+            with passing(self._replica, sends=piece is pieces[-1]):
+                loss = self._forward(piece, terms)
+                (loss * scale).backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
         if self.table.clip_norm:
             nn.utils.clip_grad_norm_(network.parameters(), self.table.clip_norm)
         optimiser.step()
-        return {"loss": total.detach(), "loss_share": share.sum()}
+        return {"loss": total, "loss_share": mine}
+
+    def _forward(self, batch: Batch, shares: Sequence[Tensor]) -> Tensor:
+        """The loss of one micro-batch, as a sum."""
+        for layer in self._dropout:
+            layer.keys = batch.keys
+        count_samples(self.networks["main"], batch.num_samples)
+        with computing(self.precision, self.world.device):
+            scores = self._passed(batch.values)
+        targets = [target for target, _ in batch.targets()]
+        terms = [self._total(scores, target, share) for target, share in zip(targets, shares, strict=True)]
+        return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
     @torch.no_grad()
     def judge(self, batch: Batch) -> Sums:
         """The loss, and the counts of the confusion matrix or of the labels."""
         # Not the replica: its forward pass would wait for ranks that have fewer samples to judge.
         network = self.networks["main"].eval()
-        share = self._shares(batch)
+        (share,) = self._shares(batch)
         with computing(self.precision, self.world.device):
             scores = network(batch.values)
-        sums = {"loss": self._total(scores, batch, share), "loss_share": share.sum()}
+        sums = {"loss": self._total(scores, batch.target, share), "loss_share": share.sum()}
         counts = label_counts if self.task == "multilabel" else confusion_counts
         return {**sums, **counts(scores, batch.target, self.num_classes)}
+
+    @torch.no_grad()
+    def thresholds(self, batches: Iterable[Batch]) -> list[float]:
+        """The best threshold of each class on `batches`, this rank's part of what is judged."""
+        network = self.networks["main"].eval()
+        shape = 2, self.num_classes, thresholds.NUM_BINS
+        counted = torch.zeros(shape, dtype=torch.int64, device=self.world.device)
+        for batch in batches:
+            with computing(self.precision, self.world.device):
+                scores = network(batch.values)
+            counted += thresholds.counts(scores, batch.target, batch.weight)
+        return thresholds.best(self.world.sum(counted))
 
     def figures(self, sums: Sums) -> dict[str, float]:
         """Loss; overall accuracy, macro F1, mean IoU and kappa, or F1 of several labels."""
@@ -122,15 +151,15 @@ class Supervised:
             return {**found, **label_figures(sums)}
         return {**found, **confusion_figures(sums)}
 
-    def _shares(self, batch: Batch) -> Tensor:
+    def _shares(self, batch: Batch) -> list[Tensor]:
         # Of several labels a sample the weights are of the present labels only, inside the loss.
         weights = None if self.task == "multilabel" else self.class_weights
-        return losses.shares(batch.target, batch.weight, weights)
+        return [losses.shares(target, weight, weights) for target, weight in batch.targets()]
 
-    def _total(self, scores: Tensor, batch: Batch, share: Tensor) -> Tensor:
+    def _total(self, scores: Tensor, target: Tensor, share: Tensor) -> Tensor:
         if self.task == "multilabel":
-            return losses.binary_cross_entropy(scores, batch.target, share, self.class_weights, self.smoothing)
-        return losses.cross_entropy(scores, batch.target, share, self.smoothing)
+            return losses.binary_cross_entropy(scores, target, share, self.class_weights, self.form)
+        return losses.cross_entropy(scores, target, share, self.form)
 
 
 def confusion_counts(scores: Tensor, target: Tensor, num_classes: int) -> Sums:
