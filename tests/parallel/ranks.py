@@ -6,14 +6,17 @@ import copy
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from landweave.errors import ConfigError, TaskError
+from landweave.parallel import lifeline
 from landweave.parallel.norm import WorldNorm, count_samples, norm_over_ranks
-from landweave.parallel.replicate import bare, replicate
+from landweave.parallel.replicate import bare, compress, replicate
 from landweave.parallel.world import World, make_world
 
 
@@ -113,16 +116,57 @@ CHECKS: list[Callable[[World], None]] = [
 ]
 
 
-def die() -> None:
-    """Rank 1 is killed; rank 0 must say what it waited for, before torchrun ends it."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def check_compression(world: World) -> None:
+    """PowerSGD sends less and still adds up on average; bf16 is refused where gloo would have to add it up."""
+    torch.manual_seed(0)
+    try:
+        replicate(nn.Linear(64, 64), world, "bf16")
+    except ConfigError as error:
+        assert "bf16 on cpu" in error.given and "gloo" in error.given
+        assert "NCCL" in error.expected
+        assert '"powersgd"' in error.do
+    else:
+        raise AssertionError("bf16 was not refused")
+    # A gradient of rank 2 is what matrices of rank 2 hold without loss.
+    one, other = torch.randn(2, 64), torch.randn(2, 64)
+    made = []
+    for compression in ("none", "powersgd"):
+        plain = nn.Linear(64, 64, bias=False)
+        replica = DistributedDataParallel(plain, gradient_as_bucket_view=True)
+        compress(replica, world, compression, plain_steps=2)  # type: ignore[arg-type]
+        for _ in range(4):
+            plain.zero_grad()
+            (replica(one) * other * (world.rank + 1)).sum().backward()
+        made.append(gradients(replica)[0])
+    assert torch.allclose(made[0], 1.5 * other.T @ one, rtol=1e-4, atol=1e-4)
+    assert torch.allclose(made[0], made[1], rtol=1e-3, atol=1e-3)
+    assert bare(replicate(nn.Linear(2, 2), world, "powersgd")).weight.shape == (2, 2)
+
+
+CHECKS: list[Callable[[World], None]] = [
+    check_sum,
+    check_any,
+    check_spread,
+    check_agree,
+    check_gradients,
+    check_norm,
+    check_compression,
+]
+
+
+def die(who: int, how: str) -> None:
+    """Rank `who` ends; the others must say whom they waited for."""
+    lifeline._GRACE_S = 0.5
     try:
         with make_world("cpu") as world:
             world.wait()
-            if world.rank == 1:
-                say("rank 1 dies")
-                os.kill(os.getpid(), signal.SIGKILL)
-            world.wait()
+            if world.rank == who:
+                say(f"rank {who} ends")
+                if how == "killed":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                raise ValueError("seven is no batch")
+            # What never comes back, as a collective of NCCL does not, and what does.
+            time.sleep(60) if how == "unheard" else world.wait()
     except TaskError as error:
         say(str(error))
         raise
@@ -130,7 +174,7 @@ def die() -> None:
 
 def main() -> None:
     if "die" in sys.argv:
-        die()
+        die(int(sys.argv[2]), sys.argv[3])
     with make_world("cpu") as world:
         for check in CHECKS:
             check(world)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from tests.parallel import launching
 
 from landweave.errors import ConfigError
+from landweave.parallel.launch import here
 from landweave.parallel.replicate import bare, replicate
 from landweave.parallel.world import World, make_world
 
@@ -46,14 +48,28 @@ def test_a_device_that_is_not_there_is_refused(device: str, monkeypatch: pytest.
 def test_ranks_work_together() -> None:
     """Sums, broadcasts, gradients, batch norm, agreement: ranks.py checks; here it counts that all was checked."""
     said = launching.torchrun(2, RANKS)
-    for check in ("sum", "any", "spread", "agree", "gradients", "norm"):
+    for check in ("sum", "any", "spread", "agree", "gradients", "norm", "compression"):
         assert said.count(f"{check} holds") == 2, said
 
 
-def test_a_rank_that_dies_ends_the_others() -> None:
-    ended = launching.start(2, RANKS, "die")
-    assert ended.returncode != 0
-    assert "rank 1 dies" in ended.stdout
-    assert "rank 0 of 2, which waited for a rank that has ended" in ended.stdout
-    assert "all ranks to go on together" in ended.stdout
-    assert "run the same command again" in ended.stdout
+@pytest.mark.parametrize(
+    ("who", "how", "said"),
+    [
+        (2, "killed", "rank 2 has ended: it was killed or crashed without a word"),
+        (0, "failed", "rank 0 has ended: ValueError: seven is no batch"),
+        (1, "unheard", "rank 1 has ended: ValueError: seven is no batch"),
+    ],
+)
+def test_a_rank_that_ends_ends_the_others_with_its_name(
+    who: int, how: str, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Killed, failed, and failed while the others wait for something that does not notice."""
+    assert here([sys.executable, str(RANKS), "die", str(who), how], 3, threads=1) not in (0, 130)
+    out, err = capfd.readouterr()
+    assert f"rank {who} ends" in out
+    heard = err if how == "unheard" else out
+    for other in {0, 1, 2} - {who}:
+        assert f"rank {other}" in heard
+    assert heard.count(said) >= 2
+    assert "all ranks to go on together" in heard
+    assert "run the same command again" in heard

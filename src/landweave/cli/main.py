@@ -14,6 +14,7 @@ import typer
 from landweave.cli.catalog import catalog
 from landweave.cli.demo import demo
 from landweave.cli.evaluate import evaluate
+from landweave.cli.launch import launch
 from landweave.cli.map import map as map_
 from landweave.cli.patch import patch
 from landweave.cli.report import report
@@ -27,6 +28,7 @@ VERBS: dict[str, tuple[str, Callable[..., None]]] = {
     "catalog": ("Scenes", catalog),
     "patch": ("Training", patch),
     "train": ("Training", train),
+    "launch": ("Training", launch),
     "map": ("Maps", map_),
     "evaluate": ("Maps", evaluate),
     "report": ("Maps", report),

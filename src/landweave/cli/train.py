@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from landweave.parallel.launch import STOPPED
+
 if TYPE_CHECKING:
     from landweave.parallel.world import World
-
-# What shells take for "ended by Ctrl-C"; scripts of `landweave launch` start again on it.
-STOPPED = 130
 
 
 def train(

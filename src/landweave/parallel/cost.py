@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -39,7 +39,9 @@ class Cluster(Config):
     """Between machines."""
     samples_per_s: float | None = Field(default=None, gt=0)
     """Samples a second of one rank alone, with the recipe's network; left away, as measured here."""
-    nodes: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    overlap: float | None = Field(default=None, ge=0, le=1)
+    """Share of communication that the backward pass hides where it is long enough; left away, as measured here."""
+    nodes: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16, 32)
     """How many machines to predict for."""
 
 
@@ -210,7 +212,8 @@ def on_cluster(costs: Costs, cluster: Cluster) -> Costs:
     within, between = (
         Link(link.latency_us * 1e-6, 1e-9 / link.gigabytes_per_s) for link in (cluster.within, cluster.between)
     )
-    moved = replace(costs, within=within, between=between, ranks_per_node=cluster.ranks_per_node)
+    overlap = costs.overlap if cluster.overlap is None else cluster.overlap
+    moved = replace(costs, within=within, between=between, overlap=overlap, ranks_per_node=cluster.ranks_per_node)
     if cluster.samples_per_s is None:
         return moved
     return replace(moved, per_step_s=0.0, per_sample_s=1 / cluster.samples_per_s)

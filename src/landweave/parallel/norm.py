@@ -121,3 +121,8 @@ def count_samples(network: nn.Module, num_samples: int) -> None:
     for module in network.modules():
         if isinstance(module, WorldNorm):
             module.num_samples = num_samples
+
+
+def num_norms(network: nn.Module) -> int:
+    """How many batch norms of `network` sum up over ranks, twice in each step."""
+    return sum(isinstance(module, WorldNorm) for module in network.modules())

@@ -6,20 +6,33 @@ import datetime
 import gc
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from landweave.errors import ConfigError, TaskError
+from landweave.errors import ConfigError, LandweaveError, TaskError
+from landweave.parallel.lifeline import TOKEN_BYTES, Lifeline
 
 # A dead rank is noticed at once by its closed connection; this is for one that hangs, or writes a card for long.
 _TIMEOUT_S = 600
 # What gloo and NCCL say of a rank that is gone.
-_LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "ncclRemoteError", "aborted")
+_LOST = (
+    "Connection closed by peer",
+    "Connection reset by peer",
+    "Broken pipe",
+    "Timed out waiting",
+    "ncclRemoteError",
+    "aborted",
+)
+# The name of a lost rank comes at once where its process died, after some seconds where its machine did.
+_NAMING_S = 8.0
+# Letters of a rank's last words that the others are told.
+_MOST = 2000
 
 
 @dataclass(frozen=True)
@@ -86,36 +99,130 @@ class World:
 
 @contextmanager
 def make_world(device: str = "auto") -> Iterator[World]:
-    """The world that torchrun describes in the environment, or one process alone.
+    """The world that torchrun or srun describes in the environment, or one process alone.
+
+    A rank that ends before the others, however it ends, ends them within ten seconds, and they say which it was.
 
     Args:
         device: "auto" takes the CUDA device of this rank's number on its machine where there is one, else the CPU.
 
     Raises:
-        ConfigError: The device is not at hand.
+        ConfigError: The device is not at hand, or the environment describes no world.
         TaskError: Another rank ended while this one waited for it.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
-    if size == 1:
+    place = find_place(os.environ)
+    chosen = _device(device, place.local_rank)
+    if place.size == 1:
         yield World(device=chosen)
         return
     backend = "nccl" if chosen.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=datetime.timedelta(seconds=_TIMEOUT_S))
+    timeout = datetime.timedelta(seconds=_TIMEOUT_S)
+    dist.init_process_group(backend, timeout=timeout, rank=place.rank, world_size=place.size)
+    world = World(place.rank, place.size, chosen)
     try:
-        yield World(dist.get_rank(), dist.get_world_size(), chosen)
-    except RuntimeError as error:
-        if not any(sign in str(error) for sign in _LOST):
-            raise
-        raise TaskError(
-            f"rank {dist.get_rank()} of {size}, which waited for a rank that has ended",
-            "all ranks to go on together",
-            "read what the other ranks said, mend it, and run the same command again: checkpoints are kept",
-        ) from error
+        with _Together(world):
+            yield world
     finally:
         # A replica that is still alive when its process group goes aborts the process at exit in one run of three.
         gc.collect()
         dist.destroy_process_group()
+
+
+class _Together:
+    """Tells the other ranks why this one fails, and says of a failure that another rank caused which one it was."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.line: Lifeline | None = None
+
+    def __enter__(self) -> None:
+        self.line = _lifeline(self.world)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        line = self.line
+        assert line is not None
+        lost = line.who(_NAMING_S) if _is_lost(error) else line.who(0)
+        # Who leaves with an exit code has agreed on it with the others.
+        asked = error is None or isinstance(error, SystemExit | GeneratorExit)
+        line.leave(None if asked else f"{type(error).__name__}: {error}"[:_MOST])
+        if isinstance(error, LandweaveError) or not (_is_lost(error) or (lost and isinstance(error, RuntimeError))):
+            return
+        raise TaskError(
+            f"rank {self.world.rank} of {self.world.size}, which waited for a rank that has ended"
+            + (f"; {lost}" if lost else ""),
+            "all ranks to go on together",
+            "read what the other ranks said, mend it, and run the same command again: checkpoints are kept",
+        ) from error
+
+
+def _lifeline(world: World) -> Lifeline:
+    """This rank's end of the line between all; the first rank says where it listens."""
+    host = os.environ["MASTER_ADDR"]
+    line = Lifeline.listen(host) if world.is_first else None
+    port, token = line.address if line else (0, bytes(TOKEN_BYTES))
+    told = torch.tensor([port, *token], device=world.device)
+    world.spread([told])
+    port, *letters = told.tolist()
+    return line or Lifeline.connect(world.rank, host, port, bytes(letters))
+
+
+def _is_lost(error: BaseException | None) -> bool:
+    """Whether a collective failed because a rank has gone."""
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _LOST)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the environment tells of this process: rank, world size, and rank among those of its machine."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+
+# What torchrun sets, and what srun sets for every process of a step.
+_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+_SRUN = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID")
+
+
+def find_place(environment: Mapping[str, str]) -> Place:
+    """This process's place as torchrun, else srun, tells it.
+
+    A process that srun starts is a rank when MASTER_ADDR says where the first one is, as the script does that
+    `landweave launch` writes.
+
+    Raises:
+        ConfigError: The environment speaks of several ranks, but not of all that one must know.
+    """
+    names = _TORCHRUN
+    if "WORLD_SIZE" not in environment:
+        names = _SRUN
+        # Without srun the batch script itself is the one process, whatever was allocated.
+        if "SLURM_STEP_NUM_TASKS" not in environment and "MASTER_ADDR" in environment:
+            names = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
+    if environment.get(names[1], "1") == "1":
+        return Place()
+    wanted = [*names, "MASTER_ADDR", "MASTER_PORT"]
+    if missing := [name for name in wanted if not environment.get(name)]:
+        raise ConfigError(
+            f"{names[1]}={environment[names[1]]} in the environment without {', '.join(missing)}",
+            f"all of {', '.join(wanted)}",
+            "start the ranks with torchrun, or with the script that landweave launch --on slurm writes",
+        )
+    try:
+        place = Place(*(int(environment[name]) for name in names))
+    except ValueError:
+        place = Place(-1)
+    if not 0 <= place.rank < place.size:
+        given = ", ".join(f"{name}={environment[name]}" for name in names)
+        raise ConfigError(
+            f"{given} in the environment",
+            "whole numbers, the rank below the number of ranks",
+            "let torchrun or srun set them",
+        )
+    return place
 
 
 def _device(wanted: str, local_rank: int) -> torch.device:
