@@ -90,20 +90,24 @@ def write_text(path: Path, content: str) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, share: str = "") -> Iterator[None]:
     """Hold `folder` for this process alone; the lock ends with the process, however it ends.
+
+    Args:
+        folder: What to hold; made where it is missing.
+        share: Name of a share of the work: shares of other names may hold the folder meanwhile, nobody else.
 
     Raises:
         OutputError: Another process holds the folder, or it cannot be written.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        _take(handle, folder)
-        yield
-    finally:
-        os.close(handle)
+    with _holding(folder, _LOCK_NAME, fcntl.LOCK_SH if share else fcntl.LOCK_EX):
+        if not share:
+            yield
+            return
+        with _holding(folder, f".landweave-{share}.lock", fcntl.LOCK_EX):
+            yield
 
 
 def sweep(folder: Path) -> int:
@@ -114,9 +118,20 @@ def sweep(folder: Path) -> int:
     return len(left)
 
 
-def _take(handle: int, folder: Path) -> None:
+@contextlib.contextmanager
+def _holding(folder: Path, name: str, kind: int) -> Iterator[None]:
+    with writing(folder):
+        handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(handle, folder, kind)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, folder: Path, kind: int) -> None:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise OutputError(
             f"the folder {folder}, which another landweave process is writing to",

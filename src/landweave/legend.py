@@ -216,11 +216,16 @@ def crosswalk(old: str, new: str) -> Crosswalk:
     """
     tables = _own_file().crosswalks
     if new not in tables.get(old, {}):
-        known = [f"{a} to {b}" for a, inner in tables.items() for b in inner]
+        known = [f"{a} to {b}" for a, b in known_crosswalks()]
         raise LegendError(f"a crosswalk from {old} to {new}", "one of " + ", ".join(known), "choose a known pair")
     entry = tables[old][new]
     pairs = {part: whole for whole, parts in entry.table.items() for part in parts}
     return Crosswalk(legend(old), legend(new), entry.source, pairs)
+
+
+def known_crosswalks() -> list[tuple[str, str]]:
+    """Old and new legend of every published crosswalk."""
+    return [(old, new) for old, inner in _own_file().crosswalks.items() for new in inner]
 
 
 @cache

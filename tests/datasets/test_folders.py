@@ -11,7 +11,7 @@ import pytest
 from tests.published import bigearthnet as published
 
 from landweave.config import check
-from landweave.datasets import bigearthnet, folders, table
+from landweave.datasets import bigearthnet, blocks, table
 from landweave.datasets.folders import FoldersJob, FoldersTask, cut_folders
 from landweave.errors import ConfigError, SceneError, SplitError
 from landweave.jobs.serial import Serial
@@ -124,7 +124,7 @@ def test_unknown_keys_and_data_sets_are_refused(root: Path, tmp_path: Path) -> N
         check(FoldersJob, {"dataset": "x", "folder": root, "legend": "y", "block": 1}, "options")
     assert "unknown key block" in key.value.given and "block_m" in key.value.expected and key.value.do
     with pytest.raises(ConfigError) as name:
-        table.reader("bigearthnet-v3")
+        table.writer("bigearthnet-v3")
     assert "bigearthnet-v3" in name.value.given
     assert "bigearthnet-v" in name.value.expected
     assert "--dataset" in name.value.do
@@ -137,5 +137,5 @@ def test_unknown_keys_and_data_sets_are_refused(root: Path, tmp_path: Path) -> N
 
 def test_blocks_are_named_by_their_land() -> None:
     grid = published.grid(0, 0, 10)
-    assert folders._block(grid, 1_000) == "EPSG:32633/5399_300"
-    assert folders._block(published.grid(1, 0, 10), 12_000) == folders._block(grid, 12_000)
+    assert blocks.block_of(grid, 1_000) == "EPSG:32633/5399_300"
+    assert blocks.block_of(published.grid(1, 0, 10), 12_000) == blocks.block_of(grid, 12_000)

@@ -49,8 +49,8 @@ def test_leftovers_of_killed_runs_are_swept(tmp_path: Path) -> None:
         assert not left.exists()
 
 
-def refused(folder: Path, job: dict[str, object]) -> OutputError:
-    with pytest.raises(OutputError) as caught, opened(folder, job):
+def refused(folder: Path, job: dict[str, object], share: str = "") -> OutputError:
+    with pytest.raises(OutputError) as caught, opened(folder, job, share):
         pass
     assert caught.value.expected
     assert "another output" in caught.value.do
@@ -85,3 +85,52 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
         other.start()
         other.join()
         assert other.exitcode == 0
+
+
+def test_shares_have_ledgers_of_their_own_which_the_whole_takes_over(tmp_path: Path) -> None:
+    with opened(tmp_path, JOB, "1-of-2") as one, opened(tmp_path, JOB, "2-of-2") as two:
+        assert one.path != two.path
+        one.add(Outcome("a", {"pixels": 4}))
+        two.add(Outcome("b", {"pixels": 3}))
+        two.add(Outcome("c", {}, SceneError("x", "y", "z")))
+        # What another one is writing is not swept away.
+        half = tmp_path / ".0123456789ab.aside.h5"
+        half.write_bytes(b"half")
+        with opened(tmp_path, JOB, "3-of-3") as third:
+            assert third.done == {"a": {"pixels": 4}, "b": {"pixels": 3}}
+        assert half.exists()
+    with opened(tmp_path, JOB) as whole:
+        assert not half.exists()
+        assert set(whole.done) == {"a", "b"} and set(whole.failed) == {"c"}
+        whole.add(Outcome("c", {"pixels": 1}))
+    with opened(tmp_path, JOB) as whole:
+        assert set(whole.done) == {"a", "b", "c"} and not whole.failed
+
+
+def test_a_task_that_was_done_and_then_failed_is_not_done(tmp_path: Path) -> None:
+    with opened(tmp_path, JOB) as ledger:
+        ledger.add(Outcome("a", {"pixels": 4}))
+        ledger.add(Outcome("a", {}, SceneError("x", "y", "z")))
+    with opened(tmp_path, JOB) as ledger:
+        assert not ledger.done and set(ledger.failed) == {"a"}
+
+
+def test_a_share_leaves_the_torn_line_of_another_alone(tmp_path: Path) -> None:
+    with opened(tmp_path, JOB, "1-of-2") as one:
+        one.add(Outcome("a", {"pixels": 4}))
+        torn = one.path.read_bytes() + b'{"key": "b", "sec'
+        one.path.write_bytes(torn)
+        with opened(tmp_path, JOB, "2-of-2") as two:
+            assert set(two.done) == {"a"}
+        assert one.path.read_bytes() == torn
+
+
+def test_shares_and_the_whole_exclude_each_other(tmp_path: Path) -> None:
+    with opened(tmp_path, JOB, "1-of-2"):
+        with pytest.raises(OutputError), opened(tmp_path, JOB):
+            pass
+        with pytest.raises(OutputError), opened(tmp_path, JOB, "1-of-2"):
+            pass
+        assert "core_px was 1024, is now 5" in refused(tmp_path, {**JOB, "core_px": 5}, "2-of-2").given
+    with opened(tmp_path, JOB), pytest.raises(OutputError), opened(tmp_path, JOB, "1-of-2"):
+        pass

@@ -13,6 +13,7 @@ from rio_cogeo.cogeo import cog_validate
 from tests.published import bigearthnet as published
 
 from landweave.cli.main import run
+from landweave.datasets.lists import read_lists
 from landweave.patches.archive import open_archive
 from landweave.raster.files import close_files
 
@@ -91,6 +92,41 @@ def test_bigearthnet_v2(work: Path, real_data: Path, capsys: pytest.CaptureFixtu
     path = next((real_data / "bigearthnet_v2").rglob("*_B02.tif"))
     with rasterio.open(path) as file:
         np.testing.assert_array_equal(archive.batch([0])["data_10m"][0, 0], file.read(1) + 1000)
+
+
+def test_eurosat_from_patches_to_evaluation(work: Path, real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    patch, train, evaluate = commands("EuroSAT: three patches, training, evaluation")
+    assert do(patch, work, real_data) == 0
+    assert "3 patches of 64 px of 10 m, 13 bands of eurosat" in capsys.readouterr().out
+    archive = open_archive(work / "eurosat")
+    assert archive.manifest["splits"] == {"train": 1, "validation": 1, "test": 1}
+    assert min(archive.manifest["distance_m"].values()) > 1_000_000
+    row = archive.ids().index("Pasture_300")
+    with rasterio.open(real_data / "eurosat_sample" / "EuroSAT_MS" / "Pasture" / "Pasture_300.tif") as file:
+        stored = archive.batch([row])["data_10m"][0]
+        np.testing.assert_array_equal(stored, file.read())
+    # A meadow is bright in the near infrared and dark in cirrus: B8A is the last band, B10 the tenth.
+    names = archive.layout.bands
+    assert np.median(stored[names.index("B8A")]) > 4000 > 100 > np.median(stored[names.index("B10")])
+    classes = archive.batch([row])["classes"][0]
+    assert [archive.layout.legend.names[i] for i in np.flatnonzero(classes)] == ["Pasture"]
+    assert do(train, work, real_data) == 0
+    assert do(evaluate, work, real_data) == 0
+    assert any((work / "evaluation4").glob("*.json"))
+
+
+def test_published_lists_of_snow_and_clouds_leave_patches_away(work: Path, real_data: Path) -> None:
+    lists = sorted((real_data / "bigearthnet_v1" / "splits").glob("patches_with_*.csv.bz2"))
+    away = read_lists(lists)
+    # As published: 61,707 patches with snow, 9,280 with clouds or shadows.
+    assert len(lists) == 2 and len(away) > 60_000
+    patch, *_ = commands("BigEarthNet: patches, archive, training, evaluation")
+    option = f'--set "exclude=[{", ".join(repr(str(path)) for path in lists)}]"'
+    assert do(f"{patch} {option}", work, real_data) == 0
+    archive = open_archive(work / "ben1")
+    assert not set(archive.ids()) & away
+    present = {path.name for path in (real_data / "bigearthnet_v1" / "BigEarthNet-S2").iterdir()}
+    assert archive.manifest["left"].get("left: in a list to leave away", 0) == len(present & away)
 
 
 def test_polygons_are_learnt_in_utm_and_mapped_elsewhere(work: Path, real_data: Path) -> None:

@@ -22,8 +22,13 @@ def patch(
     sensor: Annotated[str | None, typer.Option(help="Only its scenes.", rich_help_panel=_SCENES)] = None,
     period: Annotated[str | None, typer.Option(help="Only scenes of FIRST/LAST day.", rich_help_panel=_SCENES)] = None,
     crs: Annotated[str | None, typer.Option(help="Cut on a grid in this CRS.", rich_help_panel=_SCENES)] = None,
-    dataset: Annotated[str | None, typer.Option(help="Its name: bigearthnet-v1.", rich_help_panel=_DATASET)] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Its name: bigearthnet-v1, eurosat, sat-6.", rich_help_panel=_DATASET)
+    ] = None,
     folder: Annotated[Path | None, typer.Option(help="Where it lies.", rich_help_panel=_DATASET)] = None,
+    positions: Annotated[
+        Path | None, typer.Option(help="List of patches to cut from the scenes.", rich_help_panel=_DATASET)
+    ] = None,
     offset: Annotated[
         float | None, typer.Option(help="0 or -1000, for a baseline that does not tell.", rich_help_panel=_DATASET)
     ] = None,
@@ -33,6 +38,9 @@ def patch(
         list[str] | None, typer.Option("--set", help="Any key: --set patch_px=120 --set fractions=[0.5,0.2,0.3].")
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes; 1 stays in this one.", min=1)] = 1,
+    share: Annotated[
+        str | None, typer.Option(help="Cut share NUMBER/OF only, beside the others; then once without it.")
+    ] = None,
     verify: Annotated[Path | None, typer.Option(help="Check every checksum of this archive, and stop.")] = None,
 ) -> None:
     """Cut training patches into an archive, on separate land for training, validation and test.
@@ -43,25 +51,28 @@ def patch(
 
     Patch folders: landweave patch --dataset bigearthnet-v1 --folder BigEarthNet/ --legend bigearthnet-19 -o archive/
 
+    Whole products: landweave patch --scenes catalog.parquet --positions list.csv --legend bigearthnet-19 -o archive/
+
     Is it whole? landweave patch --verify archive/
     """
     if verify is not None:
         _verify(verify)
         return
     values: dict[str, object] = {"scenes": scenes, "labels": labels, "legends": legends, "sensor": sensor, "crs": crs}
-    values |= {"dataset": dataset, "folder": folder, "offset": offset, "legend": legend}
+    values |= {"dataset": dataset, "folder": folder, "positions": positions, "offset": offset, "legend": legend}
     # What was not said is left to the configuration's own defaults.
     values |= {"bands": bands.split(",") if bands else None, "period": period}
-    _cut({name: value for name, value in values.items() if value is not None}, sets or [], out, workers)
+    _cut({name: value for name, value in values.items() if value is not None}, sets or [], out, workers, share)
 
 
-def _cut(values: dict[str, object], sets: list[str], out: Path | None, workers: int) -> None:
+def _cut(values: dict[str, object], sets: list[str], out: Path | None, workers: int, share: str | None) -> None:
     from landweave.cli.progress import draw
     from landweave.config import check, override
-    from landweave.datasets import table
+    from landweave.datasets import positions, table
     from landweave.datasets.folders import FoldersJob
     from landweave.jobs.pool import Pool
     from landweave.jobs.serial import Serial
+    from landweave.jobs.share import WHOLE, Share
     from landweave.patches import job
     from landweave.patches.archive import open_archive
 
@@ -69,14 +80,21 @@ def _cut(values: dict[str, object], sets: list[str], out: Path | None, workers: 
         raise typer.BadParameter("name the archive to write, for example -o archive/", param_hint="-o")
     values = override(values, sets)
     executor = Pool(workers) if workers > 1 else Serial()
+    mine = Share.parse(share) if share else WHOLE
     # After --set, so that a data set can be named either way.
     if "dataset" in values:
-        records = table.run(check(FoldersJob, values, "options"), out, executor=executor)
+        records = table.run(check(FoldersJob, values, "options"), out, executor=executor, share=mine)
+    elif "positions" in values:
+        wanted = check(positions.PositionsJob, values, "options")
+        records = positions.run(wanted, out, executor=executor, share=mine)
     else:
-        records = job.run_catalog(check(job.ScenesJob, values, "options"), out, executor=executor)
+        records = job.run_catalog(check(job.ScenesJob, values, "options"), out, executor=executor, share=mine)
     ending = draw(records)
-    for line in open_archive(out).describe():
-        typer.echo(line)
+    if mine != WHOLE:
+        typer.echo(f"share {share} is cut; when all are, the same command without --share writes the index")
+    else:
+        for line in open_archive(out).describe():
+            typer.echo(line)
     ending.leave()
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import bz2
 import datetime as dt
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet
 
-from landweave.config import nearest
 from landweave.datasets.folders import Folders, FoldersJob, PatchFolder
+from landweave.datasets.labels import Labels
+from landweave.datasets.lists import lines, read_lists
 from landweave.errors import LegendError, SceneError, SplitError
-from landweave.legend import IGNORE, crosswalk, legend
+from landweave.legend import IGNORE, Legend, crosswalk, legend
 from landweave.patches.layout import make_layout
 from landweave.patches.sample import Counts, Split
 from landweave.sensors import sensor
@@ -43,7 +42,7 @@ def find_v1(job: FoldersJob) -> Folders:
         RadiometryError: The processing baseline does not tell the offset, or contradicts --offset.
         SplitError: The published split is missing, or holds a patch twice.
     """
-    known, labels = sensor("sentinel-2-l2a"), _Labels("bigearthnet-43", job.legend)
+    known, labels = sensor("sentinel-2-l2a"), _labels("bigearthnet-43", job.legend or "bigearthnet-43")
     parts = read_parts(job.folder) if job.split == "published" else {}
     away = read_lists(job.exclude)
     counts, found = Counts(), []
@@ -78,7 +77,7 @@ def find_v2(job: FoldersJob) -> Folders:
         RadiometryError: The processing baseline (N9999) does not tell the offset and nobody did.
         SplitError: A part has a name that is none.
     """
-    known, labels = sensor("sentinel-2-l2a"), _Labels("bigearthnet-19", job.legend, job.targets)
+    known, labels = sensor("sentinel-2-l2a"), _labels("bigearthnet-19", job.legend or "bigearthnet-19", job.targets)
     table = read_metadata(job.metadata or _find_metadata(job.folder))
     maps = {path.name.removesuffix("_reference_map.tif"): path for path in job.folder.rglob("*_reference_map.tif")}
     away = read_lists(job.exclude)
@@ -99,46 +98,32 @@ def find_v2(job: FoldersJob) -> Folders:
     return _folders(job, found, counts, labels)
 
 
-class _Labels:
+def _labels(published: str, wanted: str, targets: Sequence[str] = ("classes",)) -> Labels:
     """Published names to indices of the legend that was asked for."""
-
-    def __init__(self, published: str, wanted: str, targets: Sequence[str] = ("classes",)) -> None:
-        # From 43 classes one can go to 19, never back.
-        kinds = ("bigearthnet-43", "bigearthnet-19")
-        if wanted not in kinds or ("classes" in targets and kinds.index(wanted) < kinds.index(published)):
-            raise LegendError(
-                f"legend {wanted} for labels in {published}",
-                " or ".join(kinds[kinds.index(published) :]),
-                "name that with --legend, or take the masks alone with --set targets=['mask']",
-            )
-        self.published, self.wanted = legend(published), legend(wanted)
-        down = published == "bigearthnet-43" and wanted == "bigearthnet-19"
-        self.table = crosswalk(published, wanted).indices() if down else np.arange(256)
-
-    def indices(self, names: Iterable[str], source: Path) -> tuple[int, ...]:
-        """Indices of the wanted legend, ascending; classes that the crosswalk drops are left away."""
-        for name in names:
-            if name not in self.published.names:
-                raise LegendError(
-                    f"label {name} in {source}",
-                    f"a class of {self.published.name}: {nearest(name, self.published.names)}",
-                    "check that this is the data set that was named, as published",
-                )
-        every = [self.published.index(name) for name in names]
-        return tuple(sorted({int(self.table[index]) for index in every} - {IGNORE}))
-
-    def codes(self) -> dict[int, int]:
-        """Class index of each CORINE code; codes that the crosswalk drops are left away."""
-        corine = legend("corine-44")
-        table = crosswalk("corine-44", self.wanted.name).indices()
-        return {
-            entry.code: int(table[index])
-            for index, entry in enumerate(corine.classes)
-            if entry.code is not None and table[index] != IGNORE
-        }
+    # From 43 classes one can go to 19, never back; maps hold CORINE's own codes, from which both can be had.
+    kinds = ("bigearthnet-43", "bigearthnet-19")
+    back = wanted in kinds and kinds.index(wanted) < kinds.index(published)
+    if wanted not in kinds or (back and "classes" in targets):
+        raise LegendError(
+            f"legend {wanted} for labels in {published}",
+            " or ".join(kinds[kinds.index(published) :]),
+            "name that with --legend, or take the masks alone with --set targets=['mask']",
+        )
+    return Labels.make(wanted if back else published, wanted)
 
 
-def _folders(job: FoldersJob, found: list[PatchFolder], counts: Counts, labels: _Labels) -> Folders:
+def _codes(wanted: Legend) -> dict[int, int]:
+    """Class index of each CORINE code; codes that the crosswalk drops are left away."""
+    corine = legend("corine-44")
+    table = crosswalk("corine-44", wanted.name).indices()
+    return {
+        entry.code: int(table[index])
+        for index, entry in enumerate(corine.classes)
+        if entry.code is not None and table[index] != IGNORE
+    }
+
+
+def _folders(job: FoldersJob, found: list[PatchFolder], counts: Counts, labels: Labels) -> Folders:
     if not found:
         raise SceneError(
             f"{job.folder} with no patch of {job.dataset}" + "".join(f"; {n} {why}" for why, n in counts.left.items()),
@@ -147,7 +132,7 @@ def _folders(job: FoldersJob, found: list[PatchFolder], counts: Counts, labels: 
         )
     bands = job.bands or sensor("sentinel-2-l2a").band_names
     layout = make_layout(sensor("sentinel-2-l2a"), bands, PATCH_PX, labels.wanted, targets=job.targets)
-    return Folders(tuple(found), layout, labels.codes() if "mask" in job.targets else {}, counts.left)
+    return Folders(tuple(found), layout, _codes(labels.wanted) if "mask" in job.targets else {}, counts.left)
 
 
 def band_files(folder: Path) -> dict[str, Path]:
@@ -193,7 +178,7 @@ def read_parts(folder: Path) -> dict[str, Split]:
                 "the three published lists of patches",
                 "copy them into the folder, or leave --set split=published away",
             )
-        for name in _lines(lists[0]):
+        for name in lines(lists[0]):
             if parts.setdefault(name, split) != split:
                 raise SplitError(
                     f"patch {name} in the parts {parts[name]} and {split}",
@@ -201,25 +186,6 @@ def read_parts(folder: Path) -> dict[str, Split]:
                     "take the published lists, or leave --set split=published away",
                 )
     return parts
-
-
-def read_lists(paths: Iterable[Path]) -> set[str]:
-    """Names of patches in lists (csv, csv.bz2), one a line.
-
-    Raises:
-        SceneError: A list cannot be read.
-    """
-    return {name for path in paths for name in _lines(path)}
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        content = bz2.decompress(path.read_bytes()) if path.suffix == ".bz2" else path.read_bytes()
-        lines = content.decode("utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise SceneError(f"{path}: {error}", "a list of patches, one a line", "copy that list again") from error
-    # Published lists end their lines as Windows does, some with a second column.
-    return (line.split(",")[0].strip() for line in lines if line.strip())
 
 
 def _near_top(folder: Path, *names: str) -> list[Path]:

@@ -10,59 +10,50 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import shapely
 from jaxtyping import Bool, Shaped, UInt8
 from odc.geo.geobox import GeoBox
 from pydantic import Field
 
-from landweave.config import Config
-from landweave.errors import GridError, RadiometryError, SceneError, SplitError
+from landweave.datasets.blocks import BlocksJob, deal_blocks
+from landweave.errors import GridError, RadiometryError, SceneError
 from landweave.jobs.executor import Executor
 from landweave.jobs.run import Progress
+from landweave.jobs.share import WHOLE, Share
 from landweave.legend import IGNORE
-from landweave.patches.extract import Patch, enlarge, plane, write_patches
+from landweave.patches.extract import Patch, enlarge, one_hot, plane, write_patches
 from landweave.patches.job import cut
 from landweave.patches.layout import Layout, Target, View
 from landweave.patches.sample import Counts, Row, Split
-from landweave.patches.split import Fractions, Place, apart, deal
 from landweave.provenance import fingerprint
-from landweave.raster.files import grid_of
+from landweave.raster.files import grid_of, layer_names
 from landweave.raster.read import read_numbers
 from landweave.tiling import Window
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-class FoldersJob(Config):
+class FoldersJob(BlocksJob):
     """How published patch folders become an archive."""
 
     dataset: str
     """Name of the data set (datasets/table.py)."""
     folder: Path
     """Where it lies, as published."""
-    legend: str
-    """Legend of the labels; those of the data set are brought to it by a published crosswalk."""
+    legend: str | None = None
+    """Legend of the labels, to which those of the data set are brought by a published crosswalk; left away, its own."""
     bands: tuple[str, ...] = ()
     """Bands to store; empty for all."""
     targets: tuple[Target, ...] = ("classes",)
     """Labels to store: classes of the patch, the mask of its pixels where the data set has one, or both."""
     offset: float | None = None
     """Number to add before scaling (0 or -1000), where the processing baseline does not tell."""
-    split: Literal["published", "blocks"] = "blocks"
-    """"blocks": on separate land with a gap; "published": as the authors of the data set drew it."""
-    block_m: float = Field(default=12_000, gt=0)
-    """Edge of a block, on which all patches are for one part."""
-    gap_m: float = Field(default=1_200, gt=0)
-    """Least distance between parts; patches that come nearer are left away and counted."""
-    fractions: Fractions = (0.6, 0.2, 0.2)
-    """Shares of the blocks for training, validation and test."""
-    seed: int = 0
-    """Decides which block goes where."""
+    validation: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the published training part that becomes the validation part, where patches have no place on Earth."""
     exclude: tuple[Path, ...] = ()
     """Lists of patches to leave away (csv, csv.bz2), for example the published ones of snow and of clouds."""
     metadata: Path | None = None
     """The table of labels and splits, where it does not lie in the data set's folder."""
-    min_valid: Share = 0.0
+    min_valid: Fraction = 0.0
     """Least share of valid pixels of a patch; patches with less are left away and counted."""
     patches_per_shard: int = Field(default=512, ge=1)
     """Patches of one shard, at most; a shard is what one task cuts."""
@@ -82,6 +73,7 @@ class PatchFolder:
         scene: The product that it was cut from.
         datetime: When that was taken.
         block: The land that decided the split.
+        layers: Band to its place in the file, from 1, where files hold several.
     """
 
     id: str
@@ -93,6 +85,7 @@ class PatchFolder:
     scene: str = ""
     datetime: str = ""
     block: str = ""
+    layers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,8 +125,15 @@ class FoldersTask:
     codes: Mapping[int, int] = field(default_factory=dict)
     min_valid: float = 0.0
 
+    @property
+    def num_patches(self) -> int:
+        """Patches to read."""
+        return len(self.patches)
 
-def run(job: FoldersJob, found: Folders, folder: Path, *, executor: Executor) -> Iterator[Progress]:
+
+def run(
+    job: FoldersJob, found: Folders, folder: Path, *, executor: Executor, share: Share = WHOLE
+) -> Iterator[Progress]:
     """Write patch folders into the archive in `folder`, or what an earlier run of the same job left to do.
 
     Args:
@@ -141,6 +141,7 @@ def run(job: FoldersJob, found: Folders, folder: Path, *, executor: Executor) ->
         found: The patches with their labels, and with their part where `job.split` is "published".
         folder: The archive.
         executor: What runs the tasks; the bytes do not depend on it.
+        share: What to do of it; see `patches.job.cut`.
 
     Raises:
         SplitError: Fewer blocks than parts.
@@ -152,7 +153,7 @@ def run(job: FoldersJob, found: Folders, folder: Path, *, executor: Executor) ->
     counts = Counts(left=dict(found.left))
     # By name, because the order of a folder's entries differs between file systems.
     kept = sorted(found.patches, key=lambda patch: patch.id)
-    kept = _on_blocks(job, kept, counts) if job.split == "blocks" else _as_published(kept, counts)
+    kept = _as_published(kept, counts) if job.split == "published" else _on_blocks(job, kept, counts)
     tasks = [
         FoldersTask(f"{number:06d}", folder, layout, some, found.codes, job.min_valid)
         for number, some in enumerate(_shared_out(kept, job.patches_per_shard))
@@ -171,6 +172,7 @@ def run(job: FoldersJob, found: Folders, folder: Path, *, executor: Executor) ->
         configuration=configuration,
         left=counts.left,
         may_touch=job.split == "published",
+        share=share,
     )
 
 
@@ -219,29 +221,11 @@ def _as_published(patches: Sequence[PatchFolder], counts: Counts) -> list[PatchF
 def _on_blocks(job: FoldersJob, patches: Sequence[PatchFolder], counts: Counts) -> list[PatchFolder]:
     """A part for each patch by the block that its middle lies on; patches too near to another part are left away."""
     # Names tell the place only within a product, so the files are asked.
-    grids = [grid_of(str(next(iter(patch.files.values())))) for patch in patches]
-    blocks = [_block(grid, job.block_m) for grid in grids]
-    if not patches:
-        raise SplitError("no patch", "at least one for each part", "check the folder and the lists to leave away")
-    dealt = deal(blocks, job.fractions, job.seed)
-    named = [
-        dataclasses.replace(patch, block=block, split=dealt[block])
-        for patch, block in zip(patches, blocks, strict=True)
-    ]
-    places = [
-        Place(plane(grid), shapely.box(*grid.boundingbox.bbox), dealt[block])
-        for grid, block in zip(grids, blocks, strict=True)
-    ]
-    kept = [patch for patch, keep in zip(named, apart(places, job.gap_m).tolist(), strict=True) if keep]
-    counts.leave("left: too near to another part", len(named) - len(kept))
+    dealt = deal_blocks(job, [grid_of(str(next(iter(patch.files.values())))) for patch in patches])
+    pairs = zip(patches, dealt, strict=True)
+    kept = [dataclasses.replace(patch, block=at.block, split=at.split) for patch, at in pairs if at.keep]
+    counts.leave("left: too near to another part", len(patches) - len(kept))
     return kept
-
-
-def _block(grid: GeoBox, edge_m: float) -> str:
-    box = grid.boundingbox
-    # By the middle, so that a patch on a border has one block.
-    col, row = ((low + high) / 2 // edge_m for low, high in ((box.left, box.right), (box.bottom, box.top)))
-    return f"{plane(grid)}/{row:.0f}_{col:.0f}"
 
 
 def _make(task: FoldersTask, patch: PatchFolder, counts: Counts) -> Patch | None:
@@ -257,8 +241,7 @@ def _make(task: FoldersTask, patch: PatchFolder, counts: Counts) -> Patch | None
     if "mask" in layout.targets and patch.reference is not None:
         arrays["mask"] = np.where(valid, _read_reference(patch.reference, layout, task.codes), IGNORE).astype(np.uint8)
     if "classes" in layout.targets:
-        arrays["classes"] = np.zeros(len(layout.legend), np.uint8)
-        arrays["classes"][list(patch.classes)] = 1
+        arrays["classes"] = one_hot(patch.classes, len(layout.legend))
     return Patch(_row(patch, grid_of(str(patch.files[layout.bands[0]]))), {**arrays, "valid": valid})
 
 
@@ -266,19 +249,20 @@ def _read_view(
     patch: PatchFolder, view: View, counts: Counts
 ) -> tuple[Shaped[np.ndarray, "c h w"], Bool[np.ndarray, "h w"]]:
     """Stored numbers in the archive's encoding, whatever the processing baseline of the patch."""
-    stacked = np.stack([_read_band(patch.files[band.name], view) for band in view.bands])
-    # The published files have no nodata tag; 0 is what the product itself uses.
-    usable = (stacked != view.nodata).all(axis=0)
+    stacked = np.stack([_read_band(patch, band.name, view) for band in view.bands])
+    # The published files have no nodata tag; 0 is what the product itself uses. Where one band may well be 0, all are.
+    usable = (stacked != 0).any(axis=0) if view.nodata is None else (stacked != view.nodata).all(axis=0)
     # In whole numbers: going by way of reflectance could round.
     shift = np.array([round(patch.added - band.offset / band.scale) for band in view.bands])[:, None, None]
     moved = stacked.astype(np.int64) + shift
     limits = np.iinfo(view.dtype)
-    kept = np.clip(moved, limits.min + 1, limits.max)
+    kept = np.clip(moved, limits.min + (view.nodata == limits.min), limits.max)
     counts.leave("values cut to the range of the stored type", int(((kept != moved) & usable).sum()))
     return np.where(usable, kept, view.nodata or 0).astype(view.dtype), usable
 
 
-def _read_band(path: Path, view: View) -> Shaped[np.ndarray, "h w"]:
+def _read_band(patch: PatchFolder, band: str, view: View) -> Shaped[np.ndarray, "h w"]:
+    path, layer = patch.files[band], patch.layers.get(band, 1)
     shape = tuple(grid_of(str(path)).shape)
     if shape != (view.px, view.px):
         raise GridError(
@@ -286,7 +270,9 @@ def _read_band(path: Path, view: View) -> Shaped[np.ndarray, "h w"]:
             f"{view.px} x {view.px} pixels of {view.pixel_size_m:g} m",
             "check that the data set is the one that was named, and whole",
         )
-    numbers: Shaped[np.ndarray, "h w"] = read_numbers(str(path), Window.of((view.px, view.px)))[0]
+    if layer > (num := len(layer_names(str(path)))):
+        raise SceneError(f"{path} with {num} bands", f"at least {layer}, of which the last is {band}", "copy it again")
+    numbers: Shaped[np.ndarray, "h w"] = read_numbers(str(path), Window.of((view.px, view.px)), [layer])[0]
     if numbers.dtype != view.dtype:
         raise RadiometryError(
             f"{path} with numbers of type {numbers.dtype}",

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from landweave.config import nearest
-from landweave.datasets import bigearthnet, folders
+from landweave.datasets import bigearthnet, eurosat, folders, sat
 from landweave.datasets.folders import Folders, FoldersJob
 from landweave.errors import ConfigError, SceneError
 from landweave.jobs.executor import Executor
 from landweave.jobs.run import Progress
+from landweave.jobs.share import WHOLE, Share
 
-Reader = Callable[[FoldersJob], Folders]
 
-DATASETS: Mapping[str, Reader] = {
-    "bigearthnet-v1": bigearthnet.find_v1,
-    "bigearthnet-v2": bigearthnet.find_v2,
+class Writer(Protocol):
+    """What brings a data set into an archive."""
+
+    def __call__(self, job: FoldersJob, folder: Path, *, executor: Executor, share: Share) -> Iterator[Progress]:
+        """Write the archive in `folder`, or what an earlier run of the same job left to do."""
+
+
+def _from_folders(find: Callable[[FoldersJob], Folders]) -> Writer:
+    def write(job: FoldersJob, folder: Path, *, executor: Executor, share: Share) -> Iterator[Progress]:
+        return folders.run(job, find(job), folder, executor=executor, share=share)
+
+    return write
+
+
+DATASETS: Mapping[str, Writer] = {
+    "bigearthnet-v1": _from_folders(bigearthnet.find_v1),
+    "bigearthnet-v2": _from_folders(bigearthnet.find_v2),
+    "eurosat": _from_folders(eurosat.find),
+    "sat-4": sat.run,
+    "sat-6": sat.run,
 }
 
 
-def reader(name: str) -> Reader:
-    """What finds the patches of the data set called `name`.
+def writer(name: str) -> Writer:
+    """What brings the data set called `name` into an archive.
 
     Raises:
         ConfigError: There is none.
@@ -31,14 +49,14 @@ def reader(name: str) -> Reader:
     return DATASETS[name]
 
 
-def run(job: FoldersJob, folder: Path, *, executor: Executor) -> Iterator[Progress]:
+def run(job: FoldersJob, folder: Path, *, executor: Executor, share: Share = WHOLE) -> Iterator[Progress]:
     """Write a published data set into the archive in `folder`, or what an earlier run of the same job left to do.
 
     Raises:
         LandweaveError: What cannot work is refused before the first patch is read.
     """
     # The name first: a wrong one is the likelier mistake, and needs no disk.
-    find = reader(job.dataset)
-    if not job.folder.is_dir():
+    write = writer(job.dataset)
+    if not job.folder.exists():
         raise SceneError(f"{job.folder}, which is no folder", f"the folder of {job.dataset}", "check the path")
-    return folders.run(job, find(job), folder, executor=executor)
+    return write(job, folder, executor=executor, share=share)

@@ -15,6 +15,7 @@ from landweave.provenance import canonical, fingerprint
 
 FORMAT = 1
 NAME = "ledger.jsonl"
+_ANY = "ledger*.jsonl"
 
 
 class Ledger:
@@ -53,6 +54,7 @@ class Ledger:
             self.failed.pop(key, None)
         else:
             self.failed[key] = entry["error"]
+            self.done.pop(key, None)
 
     def read(self) -> dict[str, Any]:
         """Read the file and cut off a last line that a kill tore; gives the first line."""
@@ -61,30 +63,42 @@ class Ledger:
         if len(whole) < len(content):
             with writing(self.path), self.path.open("r+b") as file:
                 file.truncate(len(whole))
-        first, *lines = whole.splitlines() or [b""]
+        return self.take_over(self.path)
+
+    def take_over(self, path: Path) -> dict[str, Any]:
+        """Take what the ledger at `path` tells, which another process may be writing; gives its first line."""
+        content = path.read_bytes()
+        first, *lines = content[: content.rfind(b"\n") + 1].splitlines() or [b""]
         for line in lines:
-            self._take(_parsed(self.path, line))
-        return _parsed(self.path, first)
+            self._take(_parsed(path, line))
+        return _parsed(path, first)
 
 
 @contextlib.contextmanager
-def opened(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Ledger]:
+def opened(folder: Path, configuration: Mapping[str, Any], share: str = "") -> Iterator[Ledger]:
     """Hold `folder` for one job and give its ledger; clear away what killed runs left half-written.
 
     Args:
         folder: The job's output; made where it is missing.
         configuration: Everything that decides the job's result; plain values.
+        share: Name of a share of the job: it has a ledger of its own, which the whole job takes over later, and other
+            shares may run at the same time.
 
     Raises:
         OutputError: The folder is in use, cannot be written, or holds another job's work or foreign files.
     """
-    with locked(folder):
-        sweep(folder)
-        ledger = Ledger(folder / NAME)
+    with locked(folder, share):
+        # What looks left behind to one share is what another one is writing.
+        if not share:
+            sweep(folder)
+        ledger = Ledger(folder / (f"ledger-{share}.jsonl" if share else NAME))
+        _must_be_ours(folder)
+        # Its own last: what the whole job did came after the shares.
+        for other in sorted({*folder.glob(_ANY)} - {ledger.path}):
+            _same_job(folder, ledger.take_over(other), configuration)
         if ledger.path.exists():
             _same_job(folder, ledger.read(), configuration)
         else:
-            _must_be_empty(folder)
             write_text(ledger.path, canonical(_header(configuration)) + "\n")
         yield ledger
 
@@ -114,11 +128,12 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _must_be_empty(folder: Path) -> None:
-    foreign = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    if foreign:
+def _must_be_ours(folder: Path) -> None:
+    found = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    # Looked for afterwards: a share that begins at the same time writes its ledger before anything else.
+    if found and not any(folder.glob(_ANY)):
         raise OutputError(
-            f"{folder}, which holds {', '.join(foreign[:3])} but no {NAME}", "an empty folder or a new one", _ELSEWHERE
+            f"{folder}, which holds {', '.join(found[:3])} but no {NAME}", "an empty folder or a new one", _ELSEWHERE
         )
 
 

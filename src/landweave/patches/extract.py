@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Cut:
         label: Class index of `labelled`, where labels are polygons.
         labelled: WKT of the labelled part in the grid's CRS, where labels are polygons; pixels whose centre lies in
             it have the label, the others have none.
+        classes: Class indices of the whole patch, where the layout stores classes.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Cut:
     split: Split
     label: int | None = None
     labelled: str = ""
+    classes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class PatchTask:
         scene: Where its pixels come from.
         grid: The grid of the finest view that windows count on.
         cuts: What to cut.
-        labels: A map with ids of the layout's legend, or polygons (then only its name is kept).
+        labels: A map with ids of the layout's legend, or polygons (then only its name is kept); None where the layout
+            stores no mask.
         min_valid: Least share of valid pixels; a patch with less is left away and counted.
         min_labelled: Least share of labelled pixels; one labelled pixel at least is always asked for.
     """
@@ -73,9 +76,14 @@ class PatchTask:
     scene: Scene
     grid: GeoBox
     cuts: tuple[Cut, ...]
-    labels: Path
+    labels: Path | None
     min_valid: float = 0.5
     min_labelled: float = 0.0
+
+    @property
+    def num_patches(self) -> int:
+        """Patches to cut."""
+        return len(self.cuts)
 
 
 @dataclass(frozen=True)
@@ -135,11 +143,14 @@ def _cut_all(task: PatchTask, counts: Counts) -> Iterator[Patch | None]:
 
 
 def _near(cuts: list[Cut]) -> Iterator[list[Cut]]:
-    """Patches to read at once: all of a block where that is not too much for memory, else each alone."""
-    if max(hull(cut.window for cut in cuts).shape) <= _MOST_PX:
-        yield cuts
-    else:
-        yield from ([cut] for cut in cuts)
+    """Patches to read at once: runs of a block that are not too much for memory."""
+    run: list[Cut] = []
+    for cut in cuts:
+        if run and max(hull(some.window for some in (*run, cut)).shape) > _MOST_PX:
+            yield run
+            run = []
+        run.append(cut)
+    yield run
 
 
 def hull(windows: Iterable[Window]) -> Window:
@@ -158,7 +169,7 @@ def _read_land(task: PatchTask, window: Window, counts: Counts) -> _Land:
         arrays[view.key], usable = _read_view(task, view, coarser(window.on(task.grid), ratio), counts)
         valid &= enlarge(usable, ratio)
     ids = None
-    if task.cuts[0].label is None:
+    if task.labels is not None and task.cuts[0].label is None:
         ids, _ = read_map(task.labels, _label_grid(task, window), outside=task.layout.legend.nodata)
     return _Land(window, arrays, valid, ids)
 
@@ -171,13 +182,23 @@ def _cut(task: PatchTask, land: _Land, cut: Cut, counts: Counts) -> Patch | None
     if valid.mean() < max(task.min_valid, 1e-9):
         counts.leave("left: too few valid pixels")
         return None
-    # Pixels under clouds teach nothing: what they are labelled cannot be seen.
-    mask = np.where(valid, _labels(task, land, cut, grid), IGNORE).astype(np.uint8)
-    if (mask != IGNORE).mean() < max(task.min_labelled, 1e-9):
-        counts.leave("left: too few labels")
-        return None
     arrays = {view.key: _part(land, view, place, task.layout.patch_px // view.px) for view in task.layout.views}
-    return Patch(_row(task, cut, grid), {**arrays, "mask": mask, "valid": valid})
+    if "mask" in task.layout.targets:
+        # Pixels under clouds teach nothing: what they are labelled cannot be seen.
+        arrays["mask"] = np.where(valid, _labels(task, land, cut, grid), IGNORE).astype(np.uint8)
+        if (arrays["mask"] != IGNORE).mean() < max(task.min_labelled, 1e-9):
+            counts.leave("left: too few labels")
+            return None
+    if "classes" in task.layout.targets:
+        arrays["classes"] = one_hot(cut.classes, len(task.layout.legend))
+    return Patch(_row(task, cut, grid), {**arrays, "valid": valid})
+
+
+def one_hot(classes: Sequence[int], num_classes: int) -> UInt8[np.ndarray, " k"]:
+    """1 for each class that a patch has, 0 for the others."""
+    found = np.zeros(num_classes, np.uint8)
+    found[list(classes)] = 1
+    return found
 
 
 def _part(land: _Land, view: View, place: Window, ratio: int) -> Shaped[np.ndarray, "c h w"]:
@@ -258,7 +279,7 @@ def _row(task: PatchTask, cut: Cut, grid: GeoBox) -> Row:
         split=cut.split,
         block=cut.block,
         scene=task.scene.id,
-        source=task.labels.name,
+        source=task.labels.name if task.labels else "labels",
         crs=plane(grid),
         bounds=(box.left, box.bottom, box.right, box.top),
         labelled=cut.labelled,

@@ -5,17 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pydantic import field_validator
 
 from landweave.errors import CatalogError
-from landweave.jobs.executor import Executor, Function, TaskT
+from landweave.jobs.executor import Executor, Function, Task
 from landweave.jobs.ledger import opened
 from landweave.jobs.run import Progress, fulfil
+from landweave.jobs.share import WHOLE, Share, Sized
 from landweave.legend import Legend, legend, load_legends
 from landweave.patches.archive import finish, stands
-from landweave.patches.extract import cut_shard, probe
+from landweave.patches.extract import PatchTask, cut_shard, probe
 from landweave.patches.layout import Layout
 from landweave.patches.plan import PatchJob, labels_of, make_plan
 from landweave.provenance import file_sha256
@@ -53,7 +54,14 @@ class ScenesJob(PatchJob):
         return first, last
 
 
-def run_catalog(job: ScenesJob, folder: Path, *, executor: Executor) -> Iterator[Progress]:
+class ShardTask(Task, Sized, Protocol):
+    """A task that writes one shard."""
+
+
+ShardT = TypeVar("ShardT", bound=ShardTask)
+
+
+def run_catalog(job: ScenesJob, folder: Path, *, executor: Executor, share: Share = WHOLE) -> Iterator[Progress]:
     """Cut the archive in `folder` from scenes of a catalog, or what an earlier run of the same job left to do.
 
     Raises:
@@ -62,11 +70,18 @@ def run_catalog(job: ScenesJob, folder: Path, *, executor: Executor) -> Iterator
     # A user's own legend may have the name of a known one; it then stands before it.
     extra = load_legends(job.legends) if job.legends else None
     classes = legend(job.legend, extra) if job.legend else None
-    yield from run(job, choose(job), job.labels, classes, folder, executor=executor)
+    yield from run(job, choose(job), job.labels, classes, folder, executor=executor, share=share)
 
 
 def run(
-    job: PatchJob, scenes: Sequence[Scene], labels: Path, classes: Legend | None, folder: Path, *, executor: Executor
+    job: PatchJob,
+    scenes: Sequence[Scene],
+    labels: Path,
+    classes: Legend | None,
+    folder: Path,
+    *,
+    executor: Executor,
+    share: Share = WHOLE,
 ) -> Iterator[Progress]:
     """Cut the archive in `folder`, or what an earlier run of the same job left to do.
 
@@ -77,6 +92,7 @@ def run(
         classes: The legend; None to take the classes of the polygons.
         folder: The archive.
         executor: What runs the tasks; the bytes do not depend on it.
+        share: What to do of it; see `cut`.
 
     Yields:
         Records of the phases "patch" and "index".
@@ -86,18 +102,34 @@ def run(
     """
     files = sorted({path_of(str(labels_of(labels, scene))) for scene in scenes})
     plan = make_plan(job, scenes, labels, classes, folder)
-    # One patch of each scene: what is wrong with a scene is mostly wrong with all of it.
-    for task in plan.tasks:
-        if task.key.endswith("-0000"):
-            probe(task)
+    probe_scenes(share.take(plan.tasks))
     # Contents, not only names: labels that were corrected make another archive.
     configuration = {
         **job.model_dump(mode="json"),
         "layout": plan.layout.to_json(),
         "labels_sha256": [file_sha256(path) for path in files],
-        "scenes": [_identity(scene) for scene in scenes],
+        "scenes": [identity(scene) for scene in scenes],
     }
-    yield from cut(cut_shard, plan.tasks, executor, folder, plan.layout, configuration=configuration, left=plan.left)
+    yield from cut(
+        cut_shard,
+        plan.tasks,
+        executor,
+        folder,
+        plan.layout,
+        configuration=configuration,
+        left=plan.left,
+        share=share,
+    )
+
+
+def probe_scenes(tasks: Sequence[PatchTask]) -> None:
+    """Read one patch of each scene: what is wrong with a scene is mostly wrong with all of it.
+
+    Raises:
+        LandweaveError: As `probe`.
+    """
+    for task in {task.scene.id: task for task in sorted(tasks, key=lambda task: task.key, reverse=True)}.values():
+        probe(task)
 
 
 def choose(job: ScenesJob) -> list[Scene]:
@@ -122,8 +154,8 @@ def choose(job: ScenesJob) -> list[Scene]:
 
 
 def cut(
-    function: Function[TaskT],
-    tasks: Sequence[TaskT],
+    function: Function[ShardT],
+    tasks: Sequence[ShardT],
     executor: Executor,
     folder: Path,
     layout: Layout,
@@ -131,8 +163,9 @@ def cut(
     configuration: Mapping[str, Any],
     left: Mapping[str, int] | None = None,
     may_touch: bool = False,
+    share: Share = WHOLE,
 ) -> Iterator[Progress]:
-    """Run tasks that each write one shard, then write index and manifest.
+    """Run tasks that each write one shard, the largest first, then write index and manifest.
 
     Args:
         function: Writes the shard with the name of the task's key, or none; gives the count "patches".
@@ -143,16 +176,22 @@ def cut(
         configuration: Everything that decides the archive.
         left: What was left away before, by reason.
         may_touch: True for a split as somebody else published it, whose parts may touch.
+        share: Which tasks to run. One of several shares runs its own and writes no index: when all have ended, the
+            whole job finds nothing left to cut, and finishes.
     """
-    with opened(folder, configuration) as ledger:
+    is_whole = share == WHOLE
+    with opened(folder, configuration, "" if is_whole else share.name) as ledger:
         # Shards that somebody deleted because they were broken are cut again.
-        def intact(task: TaskT) -> bool:
+        def intact(task: ShardT) -> bool:
             return not ledger.done[task.key].get("patches") or stands(folder, task.key)
 
         summary: Mapping[str, Any] = {}
-        for record in fulfil(function, tasks, executor, ledger, phase="patch", unit="shards", intact=intact):
+        mine = share.take(tasks)
+        for record in fulfil(function, mine, executor, ledger, phase="patch", unit="shards", intact=intact):
             summary = record.summary
             yield record
+        if not is_whole:
+            return
         # Nothing is left away in silence: the counts stay with the archive.
         away = {**(left or {}), **{name: int(num) for name, num in summary.items() if name != "patches"}}
         away |= {f"failed: shard {key}": 1 for key in ledger.failed}
@@ -165,7 +204,7 @@ def _figures(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {**manifest["splits"], **{f"{name} m apart": round(value, 1) for name, value in known.items()}}
 
 
-def _identity(scene: Scene) -> dict[str, Any]:
+def identity(scene: Scene) -> dict[str, Any]:
     """What a scene is, so that an archive goes on only with the same ones."""
     return {
         "id": scene.id,

@@ -102,6 +102,16 @@ def grid_of(href: str) -> GeoBox:
         return file.grid
 
 
+def layer_names(href: str) -> tuple[str, ...]:
+    """What the raster at `href` calls each of its bands, "" where it does not say.
+
+    Raises:
+        SceneError: It cannot be opened.
+    """
+    with using(href) as file:
+        return tuple(name or "" for name in file.dataset.descriptions)
+
+
 def check_whole(href: str) -> None:
     """Refuse a file that was cut short: cut in its header it may open, but knows less of itself.
 
