@@ -40,6 +40,7 @@ from landweave.provenance import commit, fingerprint
 from landweave.raster.catalog import read_catalog
 from landweave.raster.collect import CatalogJob, collect
 from landweave.recipe import run as training
+from landweave.recipe.folder import CARD
 from landweave.recipe.recipe import TrainRecipe
 from landweave.simulate.kinds import kinds
 from landweave.simulate.lattice import Axes
@@ -105,7 +106,7 @@ def judge(world: World, folder: Path, epochs: int) -> dict[str, float]:
         run, out = folder / f"run-{number}", folder / f"map-{number}"
         with make_world("cpu") as ranks:
             drain(training.run(TrainRecipe(archive=archive.folder, **recipe), run, ranks))
-        drain(mapping.run(MapJob(card=run / training.CARD, scenes=folder / "catalog.parquet"), out))
+        drain(mapping.run(MapJob(card=run / CARD, scenes=folder / "catalog.parquet"), out))
         both = pair(out / "map.tif", truth)
         found[name] = drain(compare_part(both, archive, "test", name)).confusion.overall
         found[f"{name} on cells"] = on_cells(world, both.map, archive)

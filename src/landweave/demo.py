@@ -32,6 +32,7 @@ from landweave.provenance import fingerprint, version, versions
 from landweave.raster.catalog import read_catalog
 from landweave.raster.collect import CatalogJob, collect
 from landweave.recipe import run as training
+from landweave.recipe.folder import CARD
 from landweave.recipe.recipe import TrainRecipe
 from landweave.report import page
 from landweave.report.gather import gather
@@ -132,7 +133,7 @@ class Demo:
             yield from training.run(recipe, self.folder / _named("run", network), ranks)
 
     def _map(self, network: str) -> Iterator[Progress]:
-        card = self.folder / _named("run", network) / training.CARD
+        card = self.folder / _named("run", network) / CARD
         yield from mapping.run(MapJob(card=card, scenes=self.catalog), self.folder / _named("map", network))
 
     def _evaluate(self, network: str) -> Iterator[Progress]:
