@@ -35,15 +35,13 @@ def train(
     Stopped with Ctrl-C, SIGTERM or SIGKILL, the same command goes on. The run's folder ends with card/.
     """
     from landweave.cli.progress import draw
-    from landweave.config import load
     from landweave.parallel.world import make_world
     from landweave.recipe.folder import CARD
-    from landweave.recipe.recipe import TrainRecipe
-    from landweave.recipe.run import run
+    from landweave.recipe.kinds import load_recipe, run
 
     with make_world(device) as world:
         # Inside, so that a rank that cannot read its recipe tells the others why it ends.
-        wanted = load(TrainRecipe, recipe, sets or ())
+        wanted = load_recipe(recipe, sets or ())
         records = _until_stopped(run(wanted, out, world), world)
         if world.is_first:
             draw(records)
