@@ -18,6 +18,7 @@ from landweave.cli.launch import launch
 from landweave.cli.map import map as map_
 from landweave.cli.patch import patch
 from landweave.cli.report import report
+from landweave.cli.scale import scale
 from landweave.cli.simulate import simulate
 from landweave.cli.train import train
 from landweave.errors import LandweaveError
@@ -29,6 +30,7 @@ VERBS: dict[str, tuple[str, Callable[..., None]]] = {
     "patch": ("Training", patch),
     "train": ("Training", train),
     "launch": ("Training", launch),
+    "scale": ("Training", scale),
     "map": ("Maps", map_),
     "evaluate": ("Maps", evaluate),
     "report": ("Maps", report),

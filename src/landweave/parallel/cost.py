@@ -184,7 +184,8 @@ def fit(timed: Sequence[Timed], unknown: Sequence[Unknown], given: Costs) -> Cos
     for name in unknown:
         known = _with(known, name, 0.0)
     columns = np.array([[_part(row, name, given) / row.seconds for name in unknown] for row in timed])
-    rest = np.array([1 - predict(known, row.load, row.num_ranks).total_s / row.seconds for row in timed])
+    talking = replace(known, input_per_sample_s=0.0)
+    rest = np.array([1 - predict(talking, row.load, row.num_ranks).total_s / row.seconds for row in timed])
     # Costs lie between nanoseconds a byte and seconds: columns of one length keep the solver's tolerance meaningful.
     lengths = np.maximum(np.linalg.norm(columns, axis=0), np.finfo(float).tiny)
     found, _ = nnls(columns / lengths, rest)
