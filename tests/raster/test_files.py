@@ -128,3 +128,15 @@ def test_a_slow_file_does_not_hold_up_the_others(tmp_path: Path, monkeypatch: py
         assert not waiting.done()
         free.set()
         assert waiting.result() == grid()
+
+
+def test_bands_of_a_file_by_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "named.tif"
+    write_tile(path, np.ones((3, 4, 4), np.uint8), grid(4, 10))
+    assert files.layer_names(str(path)) == ("", "", "")
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("B01", "", "B8A")
+    files.close_files()
+    assert files.layer_names(str(path)) == ("B01", "", "B8A")
+    with pytest.raises(SceneError):
+        files.layer_names(str(tmp_path / "none.tif"))
