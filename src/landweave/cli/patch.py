@@ -34,6 +34,9 @@ def patch(
     ] = None,
     legend: Annotated[str | None, typer.Option(help="Legend of the labels; polygons may bring their own.")] = None,
     bands: Annotated[str | None, typer.Option(help="Bands to store, B02,B03,B04; all where left away.")] = None,
+    sharpener: Annotated[
+        Path | None, typer.Option("--super", help="Card of a sharpener: store coarser bands at the finest size too.")
+    ] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="Any key: --set patch_px=120 --set fractions=[0.5,0.2,0.3].")
     ] = None,
@@ -61,7 +64,7 @@ def patch(
     values: dict[str, object] = {"scenes": scenes, "labels": labels, "legends": legends, "sensor": sensor, "crs": crs}
     values |= {"dataset": dataset, "folder": folder, "positions": positions, "offset": offset, "legend": legend}
     # What was not said is left to the configuration's own defaults.
-    values |= {"bands": bands.split(",") if bands else None, "period": period}
+    values |= {"bands": bands.split(",") if bands else None, "period": period, "sharpener": sharpener}
     _cut({name: value for name, value in values.items() if value is not None}, sets or [], out, workers, share)
 
 

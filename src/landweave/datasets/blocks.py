@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import shapely
@@ -31,6 +32,9 @@ class BlocksJob(Config):
     """Shares of the blocks for training, validation and test."""
     seed: int = 0
     """Decides which block goes where."""
+    sharpener: Path | None = None
+    """A card that landweave train wrote from a recipe with task = "sharpen": the coarser bands are then stored on the
+    finest pixels too, as data_super."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from landweave.patches.extract import Patch, enlarge, one_hot, plane, write_patc
 from landweave.patches.job import cut
 from landweave.patches.layout import Layout, Target, View
 from landweave.patches.sample import Counts, Row, Split
+from landweave.patches.super import with_super
 from landweave.provenance import fingerprint
 from landweave.raster.files import grid_of, layer_names
 from landweave.raster.read import read_numbers
@@ -148,7 +149,7 @@ def run(
         SceneError: A patch lacks a band, or its map.
         RadiometryError: Numbers of another type than the sensor's.
     """
-    layout = found.layout
+    layout = with_super(found.layout, job.sharpener)
     _check_files(found.patches, layout)
     counts = Counts(left=dict(found.left))
     # By name, because the order of a folder's entries differs between file systems.

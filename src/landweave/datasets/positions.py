@@ -25,6 +25,7 @@ from landweave.patches.grids import common_bands, patch_grid
 from landweave.patches.job import cut, identity, probe_scenes
 from landweave.patches.layout import Layout, make_layout
 from landweave.patches.sample import Counts
+from landweave.patches.super import with_super
 from landweave.provenance import fingerprint
 from landweave.raster.catalog import read_catalog
 from landweave.raster.scene import Scene
@@ -92,6 +93,7 @@ def run(job: PositionsJob, folder: Path, *, executor: Executor, share: Share = W
     layout = make_layout(
         used[0].sensor, common_bands(used, job.bands), job.patch_px, labels.wanted, targets=("classes",)
     )
+    layout = with_super(layout, job.sharpener)
     grids = {scene.id: patch_grid(scene, layout, None) for scene in used}
     found = list(_on_grids(chosen, grids, layout, labels, counts))
     cuts = _dealt(job, found, grids, counts)

@@ -21,6 +21,7 @@ from landweave.patches.extract import Patch, write_patches
 from landweave.patches.job import cut
 from landweave.patches.layout import Layout, make_layout
 from landweave.patches.sample import Counts, Row, Split
+from landweave.patches.super import with_super
 from landweave.provenance import file_sha256
 from landweave.sensors import sensor
 
@@ -76,6 +77,7 @@ def run(job: FoldersJob, folder: Path, *, executor: Executor, share: Share = WHO
     classes = _legend(job)
     known = sensor(job.dataset)
     layout = make_layout(known, job.bands or known.band_names, PATCH_PX, classes, targets=("classes",))
+    layout = with_super(layout, job.sharpener)
     sizes = _check_shapes(path, len(classes))
     tasks = [
         SatTask(f"{part}-{first:07d}", folder, layout, path, part, first, splits)

@@ -19,6 +19,7 @@ from landweave.legend import IGNORE
 from landweave.patches.archive import write_shard
 from landweave.patches.layout import Layout, View
 from landweave.patches.sample import Counts, Row, Split
+from landweave.patches.super import add_super
 from landweave.raster.files import grid_of
 from landweave.raster.radiometry import check_physical
 from landweave.raster.read import read, read_map
@@ -129,7 +130,8 @@ def write_patches(
     made = [patch for patch in patches if patch is not None]
     counts.kept += len(made)
     if made:
-        arrays = {name: np.stack([patch.arrays[name] for patch in made]) for name in layout.shapes()}
+        arrays, num_cut = add_super(layout, {name: np.stack([p.arrays[name] for p in made]) for name in made[0].arrays})
+        counts.leave("sharpened values cut to the range of the stored type", num_cut)
         write_shard(folder, key, layout, arrays, [patch.row for patch in made])
     return {"patches": counts.kept, **counts.left}
 

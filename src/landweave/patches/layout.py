@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -89,6 +90,24 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Super(View):
+    """The coarser bands once more, brought to the finest pixels by a network.
+
+    Attributes:
+        sharpener: Identity of the card that does it.
+        card: Where the card lies while an archive is cut; archives keep its identity only.
+    """
+
+    sharpener: str
+    card: Path | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def key(self) -> str:
+        """The name of the data set in a shard."""
+        return "data_super"
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """What all patches of an archive have in common.
 
@@ -98,6 +117,7 @@ class Layout:
         views: From the finest to the coarsest.
         legend: The classes of masks and labels.
         targets: What is stored beside the views: "mask" (class index of each pixel), "classes" (0 or 1 for each).
+        super: The coarser bands on the finest pixels, where they were asked for.
     """
 
     sensor: str
@@ -105,6 +125,7 @@ class Layout:
     views: tuple[View, ...]
     legend: Legend
     targets: tuple[Target, ...]
+    super: Super | None = None
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -130,6 +151,8 @@ class Layout:
         """Shape of one patch and type of each array of a shard, in the order in which they are stored."""
         square = (self.patch_px, self.patch_px)
         found: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {v.key: (v.shape, v.dtype) for v in self.views}
+        if self.super is not None:
+            found[self.super.key] = (self.super.shape, self.super.dtype)
         if "mask" in self.targets:
             found["mask"] = (square, np.dtype(np.uint8))
         if "classes" in self.targets:
@@ -139,19 +162,28 @@ class Layout:
 
     def to_json(self) -> dict[str, Any]:
         """This layout as JSON holds it."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if self.super is None:
+            # Archives without it are what they were before there was such a thing.
+            del values["super"]
+        else:
+            del values["super"]["card"]
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The layout that `to_json` gave."""
-        views = tuple(
-            View(view["pixel_size_m"], view["px"], tuple(Band(**band) for band in view["bands"]), view["nodata"])
-            for view in values["views"]
-        )
+        views = tuple(View(*_view_parts(view)) for view in values["views"])
+        more = values.get("super")
         # The legend as it was: a later version of landweave may know it otherwise.
         old = values["legend"]
         legend = Legend(old["name"], old["source"], tuple(LandClass(**entry) for entry in old["classes"]))
-        return cls(values["sensor"], values["patch_px"], views, legend, tuple(values["targets"]))
+        sharpened = Super(*_view_parts(more), more["sharpener"]) if more else None
+        return cls(values["sensor"], values["patch_px"], views, legend, tuple(values["targets"]), sharpened)
+
+
+def _view_parts(view: Mapping[str, Any]) -> tuple[float, int, tuple[Band, ...], float | None]:
+    return view["pixel_size_m"], view["px"], tuple(Band(**band) for band in view["bands"]), view["nodata"]
 
 
 def make_layout(

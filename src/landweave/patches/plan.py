@@ -23,6 +23,7 @@ from landweave.patches.layout import Layout, make_layout
 from landweave.patches.polygons import Polygon
 from landweave.patches.sample import SPLITS, Split
 from landweave.patches.split import Blocks, Fractions, Place, apart, check_apart, deal, deal_by_class, distances
+from landweave.patches.super import with_super
 from landweave.raster.arrays import path_of
 from landweave.raster.scene import Scene
 
@@ -57,6 +58,9 @@ class PatchJob(Config):
     """Least share of labelled pixels of a patch; at least one pixel is always asked for."""
     class_property: str = "class"
     """Property that holds the class of a polygon."""
+    sharpener: Path | None = None
+    """A card that landweave train wrote from a recipe with task = "sharpen": the coarser bands are then stored on the
+    finest pixels too, as data_super."""
     patches_per_shard: int = Field(default=256, ge=1)
     """Patches of one shard, at most; a shard is what one task cuts."""
 
@@ -91,6 +95,7 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Lege
         SensorError: Scenes of several sensors, or a band that a scene lacks.
         GridError: A scene's pixels are not those of its sensor, and nobody said what to cut on.
         LegendError: A map without a legend, or polygons of another one.
+        CardError: A sharpener that does not fit.
         SplitError: Fewer blocks than parts, or areas that touch.
     """
     bands = common_bands(scenes, job.bands)
@@ -98,6 +103,7 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Lege
     # Legends come before pixels: a class that is not known would else be found after hours.
     legend = _legend(labels, legend, shapes)
     layout = make_layout(scenes[0].sensor, bands, job.patch_px, legend, pixel_size_m=job.pixel_size_m)
+    layout = with_super(layout, job.sharpener)
     every = planes(scenes, [patch_grid(scene, layout, job.crs) for scene in scenes], layout)
     if shapes is None:
         cuts, left = _cut_blocks(job, every, layout)
