@@ -27,7 +27,7 @@ def scale(
 ) -> None:
     """Measure what more ranks bring a recipe, and predict it for a cluster before anyone pays for it.
 
-    Example: landweave scale recipe.toml -o scale/ --cluster recipes/cluster-v100.toml
+    Example: landweave scale recipe.toml -o scale/ --cluster recipes/clusters/v100.toml
 
     On a cluster itself: srun landweave scale recipe.toml -o scale/ --measure, at several numbers of ranks
     """
