@@ -80,3 +80,12 @@ def test_patches_without_labels_and_predictions_count_as_zero() -> None:
 def test_no_patches() -> None:
     assert np.isnan(Multilabel.zero(3).sample.f1)
     assert Multilabel.zero(3).support.tolist() == [0, 0, 0]
+
+
+def test_every_class_may_have_a_threshold_of_its_own() -> None:
+    probabilities = np.array([[0.3, 0.6], [0.2, 0.8], [0.9, 0.1]], np.float32)
+    truth = np.array([[1, 0], [0, 1], [1, 0]], np.uint8)
+    tuned = Multilabel(probabilities, truth, (0.25, 0.7))
+    assert tuned.micro.f1 == 1.0
+    assert Multilabel(probabilities, truth).micro.f1 < 1.0
+    assert (tuned + tuned).threshold == (0.25, 0.7)

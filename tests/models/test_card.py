@@ -236,3 +236,22 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, network: torch.nn.Module
 def test_weights_are_plain_safetensors(folder: Path, network: torch.nn.Module) -> None:
     arrays = safetensors.numpy.load_file(folder / "weights.safetensors")
     np.testing.assert_array_equal(arrays["head.weight"], network.state_dict()["head.weight"].numpy())
+
+
+def test_thresholds_are_kept_and_cards_without_them_say_nothing_of_them(folder: Path, network: torch.nn.Module) -> None:
+    assert "thresholds" not in json.loads((folder / "card.json").read_text())
+    assert load_card(folder)[0].thresholds == ()
+    tuned = replace(CARD, task="multilabel", thresholds=(0.25, 0.5))
+    save_card(folder, tuned, network)
+    found = load_card(folder)[0]
+    assert found.thresholds == (0.25, 0.5)
+    assert found.identity != replace(found, thresholds=()).identity
+
+
+@pytest.mark.parametrize("thresholds", [(0.5,), (0.5, 1.5), (0.5, float("nan"))])
+def test_thresholds_that_are_none_are_refused(thresholds: tuple[float, ...]) -> None:
+    with pytest.raises(CardError) as caught:
+        replace(CARD, thresholds=thresholds)
+    assert "2 classes" in caught.value.given
+    assert "from 0 to 1" in caught.value.expected
+    assert caught.value.do

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from landweave.models.resnet import resnet18, resnet50
+from landweave.errors import ConfigError
+from landweave.models.resnet import NativeStem, resnet18, resnet50
+from landweave.models.table import build
+from landweave.models.upsample import to_finest
 
 # torchvision's documentation: 3 bands, 1000 classes.
 COUNTS = {resnet18: 11_689_512, resnet50: 25_557_032}
@@ -80,3 +83,44 @@ def test_dropout_stands_before_the_last_layer() -> None:
     kept = (dropped == 2 * whole) & (whole > 0)
     assert ((dropped == 0) | kept).all()
     assert 0.4 < float(kept.sum() / (whole > 0).sum()) < 0.6
+
+
+RATIOS = [1, 1, 2, 6, 2]
+
+
+def test_a_native_stem_sees_the_pixels_of_every_size_as_they_are_stored() -> None:
+    """Whatever stands between the stored pixels changes nothing, and each size has a convolution of its own."""
+    torch.manual_seed(0)
+    stem = NativeStem(RATIOS, 64).eval()
+    assert {ratio: tuple(conv.weight.shape[:2]) for ratio, conv in stem.convs.items()} == {
+        "1": (27, 2),
+        "2": (25, 2),
+        "6": (12, 1),
+    }
+    views = {10.0: torch.randn(2, 2, 36, 36), 20.0: torch.randn(2, 2, 18, 18), 60.0: torch.randn(2, 1, 6, 6)}
+    whole = to_finest(views, repeats=True)[:, [0, 1, 2, 4, 3]]
+    seen: dict[str, torch.Tensor] = {}
+    for ratio, conv in stem.convs.items():
+        conv.register_forward_pre_hook(lambda module, given, ratio=ratio: seen.update({ratio: given[0]}))
+    assert stem(whole).shape == (2, 64, 18, 18)
+    assert torch.equal(seen["1"], views[10.0])
+    assert torch.equal(seen["2"], views[20.0])
+    assert torch.equal(seen["6"], views[60.0])
+
+
+@pytest.mark.parametrize("px", [36, 37, 60])
+def test_a_network_with_a_native_stem_differs_in_the_stem_alone(px: int) -> None:
+    plain, native = resnet18(5, 3, width=16), resnet18(5, 3, width=16, ratios=RATIOS).eval()
+    assert native(torch.randn(2, 5, px, px)).shape == (2, 3)
+    names = [{name for name in one.state_dict() if not name.startswith("conv1.")} for one in (plain, native)]
+    assert names[0] == names[1]
+    assert native.layer1[0].conv1.weight.shape == plain.layer1[0].conv1.weight.shape
+
+
+@pytest.mark.parametrize("ratios", [[1, 2], [1, 1, 0, 6, 2]])
+def test_ratios_that_are_none_of_the_bands_are_refused(ratios: list[int]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        build("resnet18", 5, 3, ratios=ratios)
+    assert str(ratios) in refused.value.given
+    assert "numbers that make a network" in refused.value.expected
+    assert "[arguments]" in refused.value.do

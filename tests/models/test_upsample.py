@@ -24,6 +24,15 @@ def test_interpolation_is_between_the_centres_of_pixels() -> None:
     assert raised[0, 1, 0].tolist() == [0, 1, 3, 4]
 
 
+def test_pixels_may_be_repeated_instead() -> None:
+    views = {10.0: torch.rand(1, 1, 6, 6), 20.0: torch.rand(1, 2, 3, 3), 60.0: torch.rand(1, 1, 1, 1)}
+    raised = to_finest(views, repeats=True)
+    assert torch.equal(raised[:, :1], views[10.0])
+    for row, col in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        assert torch.equal(raised[:, 1:3, row::2, col::2], views[20.0])
+    assert (raised[:, 3] == views[60.0]).all()
+
+
 def test_views_of_other_ground_are_refused() -> None:
     with pytest.raises(GridError) as caught:
         to_finest({10.0: torch.zeros(1, 1, 6, 6), 20.0: torch.zeros(1, 1, 3, 4)})

@@ -11,7 +11,7 @@ import torch
 from tests.recipe import making
 
 from landweave.patches.archive import Archive
-from landweave.recipe.material import Material, class_weights, count_classes, find
+from landweave.recipe.material import Material, arguments, class_weights, count_classes, find, labels
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,16 @@ def test_balanced_weights_of_labels_are_absent_over_present(archive: Archive) ->
     present = archive.batch(archive.part("train"))["classes"].sum(0)
     wanted = [(12 - num) / num if 0 < num < 12 else 1.0 for num in present.tolist()]
     assert found.tolist() == pytest.approx(wanted)
+
+
+def test_labels_are_those_of_the_training_part(archive: Archive) -> None:
+    found = labels(material(archive, task="multilabel"))
+    assert (found == archive.batch(archive.part("train"))["classes"]).all()
+    assert found.shape == (12, 3) and found.any()
+
+
+def test_a_native_stem_gets_the_ratio_of_every_band(archive: Archive) -> None:
+    recipe = making.recipe(archive.folder, bands=("B05", "B04"), arguments={"stem": "native", "width": 8})
+    assert arguments(recipe, find(recipe, archive)) == {"width": 8, "ratios": [2, 1]}
+    plain = making.recipe(archive.folder)
+    assert arguments(plain, find(plain, archive)) == plain.arguments

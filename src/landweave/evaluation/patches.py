@@ -71,6 +71,13 @@ def check_fit(card: Card, archive: Archive) -> None:
     if theirs != own:
         raise CardError(f"an archive of {theirs}", f"{own}, for which the card is", "judge it on patches of its sensor")
     check_same_bands(layout, card.bands)
+    theirs = layout.super.sharpener if layout.super else ""
+    if card.sharpener not in ("", theirs):
+        raise CardError(
+            f"an archive with data_super of {theirs[:12] or 'no sharpener'}",
+            f"one of the sharpener {card.sharpener[:12]}, with which the card was trained",
+            "cut the archive with that card of a sharpener (landweave patch --super)",
+        )
     if not same_classes(card.legend, layout.legend):
         raise LegendError(
             f"a card with legend {card.legend.name} and an archive with legend {layout.legend.name}",
@@ -98,15 +105,21 @@ class _Batch:
 
 def _batches(card: Card, archive: Archive, indices: Int64[np.ndarray, " n"]) -> Iterator[_Batch]:
     layout = archive.layout
-    order = [layout.bands.index(band) for band in card.bands]
+    stored = (layout.views[0], layout.super) if card.sharpener and layout.super else layout.views
+    names = [band.name for view in stored for band in view.bands]
+    order = [names.index(band) for band in card.bands]
     target = "mask" if card.task == "pixels" else "classes"
     for start in range(0, len(indices), _AT_ONCE):
         some = indices[start : start + _AT_ONCE]
         arrays = archive.batch(some)
-        views = {view.pixel_size_m: torch.from_numpy(view.to_physical(arrays[view.key])) for view in layout.views}
+        views: dict[float, torch.Tensor] = {}
+        for view in stored:
+            values = torch.from_numpy(view.to_physical(arrays[view.key]))
+            finer = views.get(view.pixel_size_m)
+            views[view.pixel_size_m] = values if finer is None else torch.cat([finer, values], 1)
         # Copied: the archive's arrays are views of a file that cannot be written.
         valid = torch.from_numpy(np.array(arrays["valid"], np.bool_))
-        yield _Batch(some, to_finest(views)[:, order], valid, arrays[target])
+        yield _Batch(some, to_finest(views, repeats="ratios" in card.arguments)[:, order], valid, arrays[target])
 
 
 def _predictor(folder: Path, card: Card) -> Predict:

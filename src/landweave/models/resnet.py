@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -55,6 +58,43 @@ class Bottleneck(nn.Module):
         return out
 
 
+class NativeStem(nn.Module):
+    """A first convolution for each pixel size, each on the bands' own pixels; their features are joined.
+
+    Coarse bands come with their pixels repeated to the finest size; taking every so-many-th one gives back exactly
+    what was stored, so that no interpolation stands before the network.
+
+    Args:
+        ratios: How many finest pixels one pixel of each band is wide.
+        width: Channels of all features together; each pixel size gets its share by the number of its bands.
+    """
+
+    def __init__(self, ratios: Sequence[int], width: int) -> None:
+        super().__init__()
+        sizes = sorted(set(ratios))
+        self._bands = {ratio: [band for band, other in enumerate(ratios) if other == ratio] for ratio in sizes}
+        shares = {ratio: max(1, width * len(self._bands[ratio]) // len(ratios)) for ratio in sizes}
+        # What rounding leaves goes to the finest, which has most to tell.
+        shares[sizes[0]] += width - sum(shares.values())
+        # The finest pixels are halved as in the paper; coarser ones are few enough as they are.
+        self.convs = nn.ModuleDict(
+            {
+                str(ratio): nn.Conv2d(len(bands), shares[ratio], *((7, 2, 3) if ratio == 1 else (3, 1, 1)), bias=False)
+                for ratio, bands in self._bands.items()
+            }
+        )
+
+    def forward(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Features at half the finest size."""
+        size = (values.shape[-2] + 1) // 2, (values.shape[-1] + 1) // 2
+        made = []
+        for ratio, bands in self._bands.items():
+            features = self.convs[str(ratio)](values[:, bands, ::ratio, ::ratio])
+            fits = features.shape[-2:] == size
+            made.append(features if fits else nn.functional.interpolate(features, size, mode="bilinear"))
+        return torch.cat(made, 1)
+
+
 class ResNet(nn.Module):
     """Scores of a whole patch, from its features' mean: it has no finite sight.
 
@@ -65,6 +105,11 @@ class ResNet(nn.Module):
         counts: How many blocks each of the four stages has.
         width: Channels of the first stage; 64 in the paper.
         dropout: Share of the features that are dropped before the last layer, in training.
+        ratios: How many finest pixels one pixel of each band is wide, for a stem at native resolution; empty for one
+            convolution over all bands, as in the paper.
+
+    Raises:
+        ValueError: There is not one ratio of at least 1 for each band.
     """
 
     def __init__(
@@ -76,9 +121,12 @@ class ResNet(nn.Module):
         *,
         width: int = 64,
         dropout: float = 0.0,
+        ratios: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(num_bands, width, 7, 2, 3, bias=False)
+        if ratios and (len(ratios) != num_bands or min(ratios) < 1):
+            raise ValueError(f"ratios {list(ratios)} for {num_bands} bands")
+        self.conv1 = NativeStem(ratios, width) if ratios else nn.Conv2d(num_bands, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
@@ -108,14 +156,18 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def resnet18(num_bands: int, num_classes: int, *, width: int = 64, dropout: float = 0.0) -> ResNet:
+def resnet18(
+    num_bands: int, num_classes: int, *, width: int = 64, dropout: float = 0.0, ratios: Sequence[int] = ()
+) -> ResNet:
     """ResNet-18; with 3 bands and 1000 classes 11,689,512 weights."""
-    return ResNet(num_bands, num_classes, BasicBlock, (2, 2, 2, 2), width=width, dropout=dropout)
+    return ResNet(num_bands, num_classes, BasicBlock, (2, 2, 2, 2), width=width, dropout=dropout, ratios=ratios)
 
 
-def resnet50(num_bands: int, num_classes: int, *, width: int = 64, dropout: float = 0.0) -> ResNet:
+def resnet50(
+    num_bands: int, num_classes: int, *, width: int = 64, dropout: float = 0.0, ratios: Sequence[int] = ()
+) -> ResNet:
     """ResNet-50; with 3 bands and 1000 classes 25,557,032 weights."""
-    return ResNet(num_bands, num_classes, Bottleneck, (3, 4, 6, 3), width=width, dropout=dropout)
+    return ResNet(num_bands, num_classes, Bottleneck, (3, 4, 6, 3), width=width, dropout=dropout, ratios=ratios)
 
 
 def _stage(block: type[BasicBlock | Bottleneck], before: int, width: int, count: int, stride: int) -> nn.Sequential:

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from landweave.errors import GridError
 
 
-def to_finest(views: Mapping[float, Float[Tensor, "b _ _ _"]]) -> Float[Tensor, "b c h w"]:
+def to_finest(views: Mapping[float, Float[Tensor, "b _ _ _"]], repeats: bool = False) -> Float[Tensor, "b c h w"]:
     """All bands on the finest grid, in the order of `views` (by pixel size in m).
 
     Coarser views come up by bilinear interpolation between the centres of their pixels (align_corners=False), edges
-    repeated; the finest is left as it is, bit for bit.
+    repeated; the finest is left as it is, bit for bit. With `repeats` every coarse pixel is repeated instead, for
+    networks that take it apart again (models.resnet.NativeStem).
 
     Raises:
         GridError: A view does not cover the same ground as the finest.
@@ -33,5 +34,6 @@ def to_finest(views: Mapping[float, Float[Tensor, "b _ _ _"]]) -> Float[Tensor, 
                 "cut all views of a patch on the same ground",
             )
         is_finest = view.shape[-2:] == shape
-        raised.append(view if is_finest else nn.functional.interpolate(view, tuple(shape), mode="bilinear"))
+        mode = "nearest" if repeats else "bilinear"
+        raised.append(view if is_finest else nn.functional.interpolate(view, tuple(shape), mode=mode))
     return torch.cat(raised, dim=1)

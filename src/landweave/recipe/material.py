@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from landweave.config import nearest
 from landweave.errors import ArchiveError, LegendError, SensorError, SplitError
 from landweave.legend import IGNORE, Legend
+from landweave.patches import layout as layouts
 from landweave.patches.archive import Archive
 from landweave.patches.layout import check_same_bands
 from landweave.patches.sample import Split
@@ -70,6 +71,12 @@ class Material:
         return self.archive.layout.pixel_size_m
 
     @property
+    def sharpener(self) -> str:
+        """Identity of the sharpener that brought coarser bands to the finest pixels, "" where they are interpolated."""
+        made = self.archive.layout.super
+        return made.sharpener if made and made.key in {view.key for view in self.views} else ""
+
+    @property
     def identity(self) -> str:
         """Fingerprint of what the archive holds, wherever it lies."""
         manifest = self.archive.manifest
@@ -90,7 +97,7 @@ def find(recipe: TrainRecipe, archive: Archive) -> Material:
     Raises:
         SensorError: The archive is of another sensor, or lacks a band, or a band has one value everywhere.
         LegendError: It has another legend.
-        ArchiveError: It has no labels for the task.
+        ArchiveError: It has no labels for the task, or no data_super where the recipe asks for it.
         SplitError: It has no training part, or stops early without a validation part.
     """
     layout = archive.layout
@@ -104,8 +111,9 @@ def find(recipe: TrainRecipe, archive: Archive) -> Material:
             "bands that vary",
             f"check the scenes, or leave it away: bands = {[name for name in bands if name not in flat]}",
         )
+    stored = _stored(recipe, archive)
     # Masks have the finest pixel size, so that the finest view is read even where none of its bands is asked for.
-    read = [view for view in layout.views if view is layout.views[0] or {band.name for band in view.bands} & set(bands)]
+    read = [view for view in stored if view is stored[0] or {band.name for band in view.bands} & set(bands)]
     views = tuple(
         View(
             view.key,
@@ -119,6 +127,20 @@ def find(recipe: TrainRecipe, archive: Archive) -> Material:
     mean, std = zip(*(statistics[name] for name in bands), strict=True)
     train, validation = archive.part("train"), _validation(recipe, archive)
     return Material(archive, recipe.task, tuple(bands), mean, std, views, train, validation)
+
+
+def _stored(recipe: TrainRecipe, archive: Archive) -> tuple[layouts.View, ...]:
+    """The views that hold every band once."""
+    layout = archive.layout
+    if recipe.upsampling == "bilinear":
+        return layout.views
+    if layout.super is None:
+        raise ArchiveError(
+            f"the archive {archive.folder} without data_super for upsampling = super",
+            "an archive whose coarser bands a network brought to the finest pixels",
+            "cut it again with --super CARD into another folder, or set upsampling to bilinear",
+        )
+    return layout.views[0], layout.super
 
 
 def _check(recipe: TrainRecipe, archive: Archive) -> None:
@@ -213,3 +235,14 @@ def _pieces(material: Material, split: Split) -> Iterator[dict[str, NDArray[Any]
 def labels(material: Material) -> UInt8[np.ndarray, "n k"]:
     """1 for each class that each training sample has."""
     return np.concatenate([np.array(arrays["classes"] == 1, np.uint8) for arrays in _pieces(material, "train")])
+
+
+def arguments(recipe: TrainRecipe, material: Material) -> dict[str, Any]:
+    """What the network is built with: stem = "native" becomes the ratio of each band's pixels to the finest."""
+    told = dict(recipe.arguments)
+    if told.get("stem") != "native":
+        return told
+    sizes = {band: view.pixel_size_m for view in material.views for band in view.bands}
+    finest = min(view.pixel_size_m for view in material.views)
+    del told["stem"]
+    return {**told, "ratios": [round(sizes[band] / finest) for band in material.bands]}

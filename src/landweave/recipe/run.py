@@ -118,7 +118,8 @@ def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
     """The network with first weights from the recipe's seed; torch's generator is left as it is."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = table.build(recipe.network, len(material.bands), len(material.legend), **recipe.arguments)
+        arguments = materials.arguments(recipe, material)
+        network = table.build(recipe.network, len(material.bands), len(material.legend), **arguments)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -132,6 +133,7 @@ def make_feed(recipe: TrainRecipe, material: Material, world: World) -> SourceFe
         task=recipe.task,
         device=world.device,
         augment=recipe.augment == "dihedral",
+        repeats="ratios" in materials.arguments(recipe, material),
     )
     batch = recipe.samples_per_step(world.size)
     classes = materials.labels(material) if recipe.sampling == "class_aware" else None
@@ -179,7 +181,7 @@ def _card(
 ) -> Card:
     return Card(
         recipe.network,
-        recipe.arguments,
+        materials.arguments(recipe, material),
         material.sensor,
         material.bands,
         material.pixel_size_m,
@@ -191,4 +193,5 @@ def _card(
         find_sight(network, len(material.bands)),
         training,
         thresholds=tuple(thresholds),
+        sharpener=material.sharpener,
     )

@@ -96,6 +96,7 @@ class Prepare:
         device: Where.
         channels_last: Whether the values' channels stand last in memory.
         augment: Whether training turns and mirrors patches (the eight symmetries of the square).
+        repeats: Whether coarse pixels are repeated, not interpolated.
     """
 
     def __init__(
@@ -109,10 +110,11 @@ class Prepare:
         device: torch.device,
         channels_last: bool = True,
         augment: bool = False,
+        repeats: bool = False,
     ) -> None:
         # The stacked bands come in this order; the finest view first is also the one that needs no upsampling.
         self.views = tuple(sorted(views, key=lambda view: view.pixel_size_m))
-        self.task, self.device, self.augment = task, device, augment
+        self.task, self.device, self.augment, self.repeats = task, device, augment, repeats
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         stacked = [band for view in self.views for band in view.bands]
         self._rows = [stacked.index(band) for band in bands]
@@ -148,13 +150,14 @@ class Prepare:
         )
 
     def _values(self, arrays: Arrays, turns: NDArray[np.uint64] | None) -> Float[Tensor, "b c h w"]:
-        physical = {
-            view.pixel_size_m: torch.addcmul(
-                self._offset[view.key], self._turned(arrays[view.key], turns).float(), self._scale[view.key]
-            )
-            for view in self.views
-        }
-        stacked = to_finest(physical)
+        physical: dict[float, Tensor] = {}
+        for view in self.views:
+            numbers = self._turned(arrays[view.key], turns).float()
+            values = torch.addcmul(self._offset[view.key], numbers, self._scale[view.key])
+            # Bands that a network brought to the finest pixels are a view of their own.
+            finer = physical.get(view.pixel_size_m)
+            physical[view.pixel_size_m] = values if finer is None else torch.cat([finer, values], 1)
+        stacked = to_finest(physical, self.repeats)
         return stacked if self._in_order else stacked[:, self._rows]
 
     def _target(
