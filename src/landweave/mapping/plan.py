@@ -118,6 +118,12 @@ def check_fit(card: Card, scene: Scene) -> None:
     """
     if card.task != "pixels":
         raise CardError(f"a card that labels {card.task}", "one that labels pixels", "train with task = pixels")
+    if card.sharpener:
+        raise CardError(
+            f"a card that takes the coarser bands as the sharpener {card.sharpener[:12]} brings them",
+            "one that interpolates them: whole scenes are not sharpened",
+            'train with upsampling = "bilinear"',
+        )
     if scene.sensor.name != card.sensor:
         raise CardError(
             f"scene {scene.id} of sensor {scene.sensor.name} for a card of {card.sensor}",

@@ -54,6 +54,7 @@ class Card:
         training: Summary of the training, for people: numbers and texts.
         weights_sha256: SHA-256 of the weights' file; the writer fills it in.
         thresholds: From which probability on each label is told, tuned on the validation part; empty for one half.
+        sharpener: Identity of the sharpener whose data_super it takes; "" where coarser bands are interpolated.
     """
 
     network: str
@@ -70,6 +71,7 @@ class Card:
     training: Mapping[str, Any] = field(default_factory=dict)
     weights_sha256: str = ""
     thresholds: tuple[float, ...] = ()
+    sharpener: str = ""
 
     def __post_init__(self) -> None:
         # Here, so that a card that contradicts itself is never written either.
@@ -152,6 +154,8 @@ class CardTable(Config):
     """SHA-256 of weights.safetensors."""
     thresholds: tuple[float, ...] = ()
     """From which probability on each label is told; left away, one half."""
+    sharpener: str = ""
+    """Identity of the sharpener that brings coarser bands to the finest pixels; left away, they are interpolated."""
     identity: str
     """SHA-256 of everything above but the format, so that a changed card is noticed."""
     versions: dict[str, str]
@@ -247,6 +251,7 @@ def _values(card: Card) -> dict[str, Any]:
     classes = [asdict(entry) for entry in legend.classes]
     # Left away where there are none, so that cards from before they were known keep their identity.
     tuned = {"thresholds": [float(value) for value in card.thresholds]} if card.thresholds else {}
+    sharpened = {"sharpener": card.sharpener} if card.sharpener else {}
     return {
         "network": card.network,
         "arguments": _plain(card.arguments),
@@ -262,6 +267,7 @@ def _values(card: Card) -> dict[str, Any]:
         "training": _plain(card.training),
         "weights_sha256": card.weights_sha256,
         **tuned,
+        **sharpened,
     }
 
 

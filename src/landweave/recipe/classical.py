@@ -174,5 +174,6 @@ def _write(recipe: TrainRecipe, material: Material, model: Model, out: Path, tra
         recipe.task,
         Sight(1, reach_px(window_px) if recipe.task == "pixels" else None),
         {**training, "archive": material.identity, "num_train": len(material.train)},
+        sharpener=material.sharpener,
     )
     save_card(out / "card", card, model.to_arrays())

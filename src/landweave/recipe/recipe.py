@@ -66,6 +66,9 @@ class TrainRecipe(Config):
     """The legend that the archive must have; left away, any."""
     bands: tuple[str, ...] | None = None
     """Bands in the order in which the network takes them; left away, all of the archive."""
+    upsampling: Literal["bilinear", "super"] = "bilinear"
+    """How coarser bands come to the finest pixels: bilinear, or super, as the archive's data_super has them (landweave
+    patch --super)."""
     loss: LossTable = LossTable()
     """What is made small."""
     optimiser: OptimiserTable = OptimiserTable()
