@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landweave.config import check
+from landweave.config import check, load
 from landweave.errors import ConfigError
 from landweave.parallel import cost
 from landweave.parallel.cost import Cluster, Costs, Link, Load, Table, Timed, Unknown
@@ -150,6 +151,18 @@ def test_a_cluster_that_cannot_be_is_refused(changed: dict[str, object], given: 
     with pytest.raises(ConfigError) as refused:
         check(Cluster, {**CLUSTER, **changed}, "cluster.toml")
     assert given in refused.value.given
+
+
+CLUSTERS = sorted((Path(__file__).parents[2] / "recipes" / "clusters").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CLUSTERS, ids=lambda path: path.stem)
+def test_a_cluster_in_the_folder_can_be_predicted_for(path: Path) -> None:
+    cluster = load(Cluster, path)
+    moved = cost.on_cluster(COSTS, cluster)
+    shares = [cost.efficiency(moved, LOAD, nodes * cluster.ranks_per_node) for nodes in cluster.nodes]
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < shares[-1] <= 1
 
 
 def test_a_table_made_by_the_model_is_predicted_to_the_end() -> None:
