@@ -267,13 +267,14 @@ class Archive:
             )
 
     def _gather(self, shards: list[int], rows: list[int]) -> dict[str, Shaped[np.ndarray, "n ..."]]:
-        found = {key: np.empty((len(rows), *shape), dtype) for key, (shape, dtype) in self._shapes.items()}
-        # One array after the other, so that the memory written to is walked in order.
-        sources = [self._map(shard) for shard in shards]
-        for key, target in found.items():
-            for place, (source, row) in enumerate(zip(sources, rows, strict=True)):
-                target[place] = source[key][row]
-        return found
+        if not rows:
+            return {key: np.empty((0, *shape), dtype) for key, (shape, dtype) in self._shapes.items()}
+        places = list(zip([self._map(shard) for shard in shards], rows, strict=True))
+        # One call for each array: the steps of a loop in Python would cost as much as copying a small one.
+        return {
+            key: np.concatenate([source[key][row] for source, row in places]).reshape(-1, *shape)
+            for key, (shape, _) in self._shapes.items()
+        }
 
     def _map(self, shard: int) -> dict[str, NDArray[Any]]:
         # Two threads may both map a shard that is new; one mapping is then forgotten, which does no harm.
