@@ -113,3 +113,28 @@ def test_a_recipe_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--help"]) == 0
     assert "landweave train recipes/" in capsys.readouterr().out
+
+
+def test_a_recipe_of_a_sharpener_becomes_a_card_that_patch_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.patches import scenes
+
+    from landweave.patches.archive import open_archive
+    from landweave.raster.catalog import write_catalog
+
+    write_catalog([scenes.write_scene(tmp_path)], tmp_path / "catalog.parquet")
+    scenes.write_labels(tmp_path / "labels.tif")
+    (tmp_path / "legends.toml").write_text(scenes.LEGENDS)
+    (tmp_path / "sharpen.toml").write_text(
+        f'task = "sharpen"\nscenes = "{tmp_path}/catalog.parquet"\nwidth = 4\ndepth = 1\nepochs = 1\n'
+        "patch_px = 6\nland_px = 36\n"
+    )
+    assert run(["train", str(tmp_path / "sharpen.toml"), "-o", str(tmp_path / "run")]) == 0
+    assert str(tmp_path / "run/card") in capsys.readouterr().out
+    words = f"--scenes {tmp_path}/catalog.parquet --labels {tmp_path}/labels.tif --legends {tmp_path}/legends.toml"
+    words += f" --legend three --set patch_px=12 --set gap_px=6 --super {tmp_path}/run/card -o {tmp_path}/archive"
+    assert run(["patch", *words.split()]) == 0
+    assert "data_super" in open_archive(tmp_path / "archive").layout.shapes()
+    assert run(["patch", *words.replace("run/card", "nowhere").replace("archive", "other").split()]) == 1
+    assert "sharpener.json" in capsys.readouterr().err

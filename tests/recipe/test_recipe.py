@@ -15,9 +15,10 @@ from landweave.models import table
 from landweave.models.card import CLASSICAL
 from landweave.recipe.recipe import TrainRecipe
 
-# Clusters are described there too; tests of landweave scale read them.
+# Clusters and sharpeners are described there too; tests of landweave scale and of sharpening read them.
+OTHERS = ("cluster-", "sharpen-")
 RECIPES = sorted(
-    path for path in (Path(__file__).parents[2] / "recipes").glob("*.toml") if not path.stem.startswith("cluster-")
+    path for path in (Path(__file__).parents[2] / "recipes").glob("*.toml") if not path.stem.startswith(OTHERS)
 )
 
 

@@ -209,3 +209,13 @@ def test_the_task_says_what_a_recipe_is(tmp_path: Path) -> None:
         load_recipe(tmp_path / "a.toml", ["wdith=3"])
     assert "wdith" in told.value.given
     assert "width" in told.value.expected
+
+
+def test_the_recipe_in_the_folder_is_that_of_the_paper(catalog: Path, tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / "recipes" / "sharpen-sentinel2.toml"
+    found = load_recipe(path)
+    assert isinstance(found, SharpenRecipe)
+    assert (found.width, found.depth) == (128, 6)
+    small = ["width=4", "depth=1", "epochs=1", "patch_px=6", "land_px=36", f'scenes="{catalog}"']
+    assert list(run(load_recipe(path, small), tmp_path / "run", World()))
+    assert (tmp_path / "run" / "card" / "sharpener.json").is_file()
