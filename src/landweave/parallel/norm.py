@@ -61,16 +61,16 @@ class WorldNorm(_BatchNorm):
 
 
 class _Normalise(torch.autograd.Function):
-    """(x - mean) / sqrt(variance + eps) over all ranks, in fp32."""
+    """(x - mean) / sqrt(variance + eps) over all ranks, in fp32 at least."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, num: int | None, eps: float, world: World
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        wide = x.float()
+        wide = _precise(x)
         counted = wide[:num]
         # Every rank fills its own row and all rows are added: one message carries count, mean and variance.
-        rows = torch.zeros(world.size, 1 + 2 * x.shape[1], device=x.device)
+        rows = wide.new_zeros(world.size, 1 + 2 * x.shape[1])
         # A rank whose samples only fill up adds rows of 0, with a count of 0.
         if counted.numel():
             variance, mean = torch.var_mean(counted, [0, *range(2, x.dim())], correction=0)
@@ -90,7 +90,7 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         scaled, inverse, total = ctx.saved_tensors
-        gradient = gradients[0].float()
+        gradient = _precise(gradients[0])
         over = [0, *range(2, scaled.dim())]
         # What a rank's samples do to the others' losses through mean and variance comes back in this sum.
         both = ctx.world.sum(torch.stack([gradient.sum(over), (gradient * scaled).sum(over)])) / total
@@ -99,6 +99,10 @@ class _Normalise(torch.autograd.Function):
         if ctx.num is not None:
             inner[ctx.num :] = gradient[ctx.num :]
         return (inner * _wide(inverse, scaled)).to(ctx.dtype), None, None, None
+
+
+def _precise(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def _wide(values: Tensor, like: Tensor) -> Tensor:
