@@ -17,7 +17,7 @@ from landweave.datasets.labels import Labels
 from landweave.datasets.places import Place, read_places
 from landweave.datasets.positions import PositionsJob
 from landweave.datasets.products import Products
-from landweave.errors import CatalogError, GridError, LandweaveError, LegendError, SceneError, SplitError
+from landweave.errors import CatalogError, GridError, LandweaveError, LegendError, SceneError, SensorError, SplitError
 from landweave.jobs.serial import Serial
 from landweave.patches.archive import Archive, open_archive
 from landweave.raster.catalog import write_catalog
@@ -199,6 +199,19 @@ def test_lists_that_cannot_be_right_are_refused(
 ) -> None:
     listed = write_list(tmp_path / "l.csv", header, [line])
     check(job(catalog, positions=listed), tmp_path / "a", kind, given, expected, do)
+
+
+def test_products_that_lack_a_band_or_are_of_several_sensors_are_refused(scene: Scene, tmp_path: Path) -> None:
+    write_catalog([scene], tmp_path / "catalog.parquet")
+    wanted = job(tmp_path / "catalog.parquet", bands=("B02", "B08"))
+    check(wanted, tmp_path / "a", SensorError, "B08", "B02, B03", "band")
+    files = {name: scene.files[name] for name in ("B02", "B05")}
+    other = dataclasses.replace(scene, id=PRODUCT.replace("103000", "103005"), files=files)
+    write_catalog([scene, other], tmp_path / "catalog.parquet")
+    name = patch(2, 2).replace("103000", "103005")
+    listed = write_list(tmp_path / "l.csv", "patch_id,labels", [f"{patch(0, 0)},Pastures", f"{name},Pastures"])
+    both = job(tmp_path / "catalog.parquet", positions=listed, bands=("B03",))
+    check(both, tmp_path / "b", SensorError, "B03", "B02, B05", "band")
 
 
 def test_lists_that_cannot_be_read_are_refused(catalog: Path, tmp_path: Path) -> None:
