@@ -15,6 +15,7 @@ from landweave.mapping.head import (
     STEPS,
     Prediction,
     from_probabilities,
+    joined,
     predict,
     to_entropy,
     to_labels,
@@ -44,6 +45,20 @@ def test_labels_alone_need_no_probabilities() -> None:
     alone, both = predict(scores, valid, False), predict(scores, valid, True)
     assert alone.probabilities is None
     assert (alone.indices == both.indices).all()
+
+
+@pytest.mark.parametrize("with_probabilities", [True, False])
+def test_stripes_are_the_whole(with_probabilities: bool) -> None:
+    scores, valid = torch.randn(5, 9, 6), np.random.default_rng(0).random((9, 6)) > 0.3
+    whole = predict(scores, valid, with_probabilities)
+    rows = [slice(0, 4), slice(4, 8), slice(8, 9)]
+    parts = joined([predict(scores[:, some], valid[some], with_probabilities) for some in rows])
+    np.testing.assert_array_equal(parts.indices, whole.indices)
+    np.testing.assert_array_equal(parts.valid, whole.valid)
+    assert (parts.probabilities is None) == (not with_probabilities)
+    if whole.probabilities is not None:
+        # A processor's vectors end elsewhere in a stripe: softmax may differ in its last bit.
+        np.testing.assert_allclose(parts.probabilities, whole.probabilities, rtol=1e-6)
 
 
 def test_labels_are_ids_of_the_legend() -> None:

@@ -66,11 +66,13 @@ def _area(text: str | None) -> tuple[float, ...] | None:
 
 
 def _map(values: dict[str, object], out: Path, *, workers: int, threads: int | None, gdal_cache_mb: int) -> None:
+    from landweave.jobs.worker import Setup, give_way, num_cores
+
+    give_way()
     from landweave.cli.progress import draw
     from landweave.config import check
     from landweave.jobs.pool import Pool
     from landweave.jobs.serial import Serial
-    from landweave.jobs.worker import Setup, num_cores
     from landweave.mapping.job import IN_FLIGHT, run
     from landweave.mapping.prepare import MapJob
 

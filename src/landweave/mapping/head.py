@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,18 @@ def predict(scores: Float[Tensor, "k h w"], valid: Bool[np.ndarray, "h w"], with
     probabilities = torch.softmax(scores.float(), 0).cpu().numpy()
     probabilities[:, ~valid] = 0
     return Prediction(indices, valid, probabilities)
+
+
+def joined(parts: Sequence[Prediction]) -> Prediction:
+    """Predictions of stripes of rows, from top to bottom, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    each = [part.probabilities for part in parts if part.probabilities is not None]
+    return Prediction(
+        np.concatenate([part.indices for part in parts]),
+        np.concatenate([part.valid for part in parts]),
+        np.concatenate(each, axis=1) if each else None,
+    )
 
 
 def from_probabilities(probabilities: Float32[np.ndarray, "k h w"], valid: Bool[np.ndarray, "h w"]) -> Prediction:

@@ -18,11 +18,9 @@ from landweave.jobs.worker import give_back_memory, threads
 from landweave.models.card import Card, load_card, load_parts
 from landweave.models.fuse import fuse
 from landweave.models.normalise import Normalise
-from landweave.models.sight import Sight
 
 Precision = Literal["fp32", "bf16"]
 _TINY = 1e-30
-_STRIPE_PX = 128
 
 
 @runtime_checkable
@@ -62,21 +60,13 @@ class Network:
         """Scores of every class."""
         batch = torch.from_numpy(values)[None]
         usable = None if valid.all() else torch.from_numpy(valid)[None]
-        with torch.inference_mode():
-            if self.card.sight != Sight(1, 0):
-                return self._run(batch, usable)[0]
-            # Pixel by pixel nothing is lost by cutting, and parts stay in the processor's cache.
-            rows = [slice(row, row + _STRIPE_PX) for row in range(0, len(valid), _STRIPE_PX)]
-            parts = [self._run(batch[:, :, r], None if usable is None else usable[:, r]) for r in rows]
-            return torch.cat(parts, dim=2)[0]
-
-    def _run(self, batch: Float[Tensor, "b c h w"], usable: Bool[Tensor, "b h w"] | None) -> Float[Tensor, "b k h w"]:
         here = None if usable is None else usable.to(self._device)
-        # No name for what is in between: it would live as long as the network runs.
-        scores: Tensor = self.network(
-            self._normalise(batch.to(self._device), here).to(self.dtype, memory_format=torch.channels_last)
-        )
-        return scores
+        with torch.inference_mode():
+            # No name for what is in between: it would live as long as the network runs.
+            scores: Tensor = self.network(
+                self._normalise(batch.to(self._device), here).to(self.dtype, memory_format=torch.channels_last)
+            )
+        return scores[0]
 
 
 class Classical:

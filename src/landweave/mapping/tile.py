@@ -16,16 +16,18 @@ from odc.geo.geobox import GeoBox
 from landweave.jobs.executor import Summary
 from landweave.jobs.worker import Stopwatch
 from landweave.legend import Legend
-from landweave.mapping.head import NODATA, Prediction, predict, to_entropy, to_labels, to_steps
+from landweave.mapping.head import NODATA, Prediction, joined, predict, to_entropy, to_labels, to_steps
 from landweave.mapping.merge import Rule, merge
 from landweave.mapping.predictor import Precision, Predictor, ready
 from landweave.mapping.source import pixels
+from landweave.models.sight import Sight
 from landweave.raster.scene import Scene
 from landweave.raster.write import write_tile
 from landweave.tiling import Tile, Window
 
 Layer = Literal["labels", "probabilities", "entropy"]
 _COMPARED_PX = 128
+_STRIPE_PX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,18 @@ def _predicted(
     *,
     with_probabilities: bool,
 ) -> Prediction:
-    with torch.inference_mode():
-        scores = predictor.scores(values, valid)[(slice(None), *core.slices)]
-        return predict(scores, valid[core.slices].copy(), with_probabilities)
+    if predictor.card.sight != Sight(1, 0):
+        with torch.inference_mode():
+            scores = predictor.scores(values, valid)[(slice(None), *core.slices)]
+            return predict(scores, valid[core.slices].copy(), with_probabilities)
+    # Pixel by pixel nothing is lost by cutting, and stripes stay in the processor's cache.
+    inner = values[(slice(None), *core.slices)], valid[core.slices]
+    parts = []
+    for row in range(0, core.height, _STRIPE_PX):
+        some, usable = (np.ascontiguousarray(array[..., row : row + _STRIPE_PX, :]) for array in inner)
+        with torch.inference_mode():
+            parts.append(predict(predictor.scores(some, usable), usable, with_probabilities))
+    return joined(parts)
 
 
 def _compare(
