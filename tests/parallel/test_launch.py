@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.parallel import slurm
 
 from landweave.errors import ConfigError
 from landweave.parallel import launch
@@ -126,48 +127,9 @@ def test_what_slurm_would_misread_is_refused(changed: dict[str, object], given: 
     assert do in refused.value.do
 
 
-# What srun and scontrol do for one step on this machine, where neither is installed.
-SRUN = """\
-#!/bin/bash
-[ "$1" = --kill-on-bad-exit=1 ] || exit 9
-shift
-for rank in 0 1; do
-  SLURM_PROCID=$rank SLURM_LOCALID=$rank SLURM_STEP_NUM_TASKS=2 "$@" & ranks+=($!)
-done
-code=0
-for rank in "${ranks[@]}"; do wait "$rank" || code=$?; done
-exit "$code"
-"""
-SCONTROL = """\
-#!/bin/bash
-if [ "$1" = show ]; then printf 'localhost\\nother\\n'; else echo "$@" > "$ASKED"; fi
-"""
-
-
-def run_script(script: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """The script run as sbatch would, with stand-ins for srun and scontrol."""
-    for name, text in (("srun", SRUN), ("scontrol", SCONTROL)):
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o755)
-    told = {"PATH": f"{folder}:{os.environ['PATH']}", "SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NODELIST": "n[1-2]"}
-    told |= {"SLURM_PROCID": "0", "SLURM_NTASKS": "2", "ASKED": str(folder / "asked"), **more}
-    return subprocess.run(
-        ["bash", "-c", script], env={**os.environ, **told}, capture_output=True, text=True, check=False, timeout=200
-    )
-
-
-def test_the_script_starts_ranks_that_find_each_other(tmp_path: Path) -> None:
-    """Every rank of the step sums what all hold."""
-    ranks = Path(__file__).with_name("sum_of_ranks.py")
-    ended = run_script(slurm_script(SlurmJob("run"), [sys.executable, str(ranks)], tmp_path), tmp_path)
-    assert ended.returncode == 0, ended.stderr
-    assert sorted(ended.stdout.split("\n")[:2]) == ["rank 0 of 2: 3", "rank 1 of 2: 3"]
-    assert not (tmp_path / "asked").exists()
-
-
 def test_the_script_is_queued_again_only_when_time_ran_out(tmp_path: Path) -> None:
     for code, again in ((launch.STOPPED, True), (1, False)):
-        ended = run_script(slurm_script(SlurmJob("run"), ["bash", "-c", f"exit {code}"], tmp_path), tmp_path)
+        ended = slurm.run_script(slurm_script(SlurmJob("run"), ["bash", "-c", f"exit {code}"], tmp_path), tmp_path)
         assert ended.returncode == code
         assert (tmp_path / "asked").exists() == again
         (tmp_path / "asked").unlink(missing_ok=True)

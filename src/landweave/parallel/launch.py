@@ -212,6 +212,8 @@ def on_spark(
         TaskError: A rank failed; what it said stands above.
     """
     try:
+        from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+        from pyspark.errors import PySparkException
         from pyspark.ml.torch.distributor import TorchDistributor
         from pyspark.sql import SparkSession
     except ImportError as error:
@@ -220,23 +222,24 @@ def on_spark(
         ) from error
     # The cluster's processes need the packages that this one has.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    session = SparkSession.builder.master(master).appName("landweave").getOrCreate()
+    builder = SparkSession.builder.master(master).appName("landweave")
+    # Spark would try four times; most failures are mistakes, and after others the same command goes on.
+    for key in ("spark.task.maxFailures", "spark.stage.maxConsecutiveAttempts"):
+        builder = builder.config(key, "1")
+    session = builder.getOrCreate()
     try:
         ranks = TorchDistributor(num_processes=num_ranks, local_mode=False, use_gpu=gpus)
         ranks.run(_spark_rank, function, list(words), str(Path.cwd()))
-    # Spark's own errors are of many kinds, and this one of torchrun is wrapped in them.
-    except RuntimeError as error:
+    except (RuntimeError, Py4JError, PySparkException) as error:
+        # Of their pages only the first line is short; what matters was printed by the ranks.
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise TaskError(
-            f"a rank of {num_ranks} on {master} that failed: {_last_line(error)}",
+            f"a rank of {num_ranks} on {master} that failed: {first}",
             "all ranks to end well",
             "read what the ranks said above, mend it, and run the same command again: checkpoints are kept",
         ) from error
     finally:
         session.stop()
-
-
-def _last_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[-1]
 
 
 def _spark_rank(function: Callable[[list[str]], int], words: list[str], folder: str) -> int:
