@@ -63,7 +63,7 @@ def add_super(
     """The arrays of patches with data_super among them, and how many values were cut to the stored type's range.
 
     Each patch is sharpened by itself, without the land around it. The bytes are the same at every call on one machine
-    with the same number of threads. A layout without data_super gives the arrays as they are.
+    with the same device and number of threads. A layout without data_super gives the arrays as they are.
 
     Raises:
         CardError: The card is damaged, or no longer the one that the layout names.
@@ -84,11 +84,12 @@ def _some(
     from landweave.models.sharpener import sharpen
 
     sharpener, networks = _tool(view)
-    values = {one.pixel_size_m: torch.from_numpy(one.to_physical(arrays[one.key])) for one in layout.views}
+    device = next(networks.parameters()).device
+    values = {one.pixel_size_m: torch.from_numpy(one.to_physical(arrays[one.key])).to(device) for one in layout.views}
     # A copy, because the arrays of an archive are views of a file that cannot be written.
-    valid = torch.from_numpy(np.array(arrays["valid"], np.bool_))
+    valid = torch.from_numpy(np.array(arrays["valid"], np.bool_)).to(device)
     # One at a time in a process: tasks that share it would fight for its cores.
-    told = compute(lambda: sharpen(sharpener, networks, values, valid)).numpy()
+    told = compute(lambda: sharpen(sharpener, networks, values, valid)).cpu().numpy()
     return view.to_numbers(told, arrays["valid"])
 
 
@@ -106,10 +107,11 @@ def _tool(view: Super) -> tuple[Sharpener, nn.ModuleDict]:
 
 @lru_cache(maxsize=2)
 def _ready(card: Path) -> tuple[Sharpener, nn.ModuleDict]:
-    """A sharpener, loaded once a process."""
+    """A sharpener, loaded once a process, on a GPU where there is one."""
     import torch
 
     from landweave.models.sharpener import load_sharpener
 
     sharpener, networks = load_sharpener(card)
-    return sharpener, networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return sharpener, networks.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
