@@ -124,3 +124,33 @@ def test_ratios_that_are_none_of_the_bands_are_refused(ratios: list[int]) -> Non
     assert str(ratios) in refused.value.given
     assert "numbers that make a network" in refused.value.expected
     assert "[arguments]" in refused.value.do
+
+
+def norm_shapes(name: str, width: int) -> dict[str, tuple[int, ...]]:
+    ends = ("weight", "bias", "running_mean", "running_var")
+    return {**{f"{name}.{end}": (width,) for end in ends}, f"{name}.num_batches_tracked": ()}
+
+
+def torchvision_resnet50() -> dict[str, tuple[int, ...]]:
+    """Names and shapes of torchvision 0.20's resnet50(), written out from its documentation of the v1.5 network."""
+    shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 7, 7), **norm_shapes("bn1", 64)}
+    before = 64
+    for layer, (count, width) in enumerate(zip((3, 4, 6, 3), (64, 128, 256, 512), strict=True), 1):
+        for number in range(count):
+            block = f"layer{layer}.{number}"
+            kernels = [(width, before, 1, 1), (width, width, 3, 3), (4 * width, width, 1, 1)]
+            for place, kernel in enumerate(kernels, 1):
+                shapes[f"{block}.conv{place}.weight"] = kernel
+                shapes |= norm_shapes(f"{block}.bn{place}", kernel[0])
+            if number == 0:
+                shapes[f"{block}.downsample.0.weight"] = (4 * width, before, 1, 1)
+                shapes |= norm_shapes(f"{block}.downsample.1", 4 * width)
+            before = 4 * width
+    return {**shapes, "fc.weight": (1000, 2048), "fc.bias": (1000,)}
+
+
+def test_every_name_and_shape_of_resnet50_is_torchvisions() -> None:
+    with torch.device("meta"):
+        made = {name: tuple(tensor.shape) for name, tensor in resnet50(3, 1000).state_dict().items()}
+    assert made == torchvision_resnet50()
+    assert len(made) == 320
