@@ -23,6 +23,9 @@ RECIPE = """\
 archive = "{archive}"
 epochs = 8
 batch_global = 4
+grow_batch = [[4, 2]]
+accumulate = 2
+mixup = 0.3
 log_every_steps = 1
 checkpoint_every_steps = 2
 [arguments]
@@ -30,9 +33,11 @@ width = 8
 depth = 2
 dropout = 0.2
 [optimiser]
+name = "lamb"
 rate = 0.01
 """
-NUM_LINES = 8 * 3 + 8
+# Three updates an epoch, and two once the batch has grown.
+NUM_LINES = 4 * 3 + 4 * 2 + 8
 SIGNALS = [signal.SIGTERM, signal.SIGKILL, signal.SIGKILL]
 
 
