@@ -91,6 +91,12 @@ def test_a_cluster_is_predicted_with_its_own_links_and_speed() -> None:
     assert far.samples_per_s == pytest.approx(64 / far.step_s)
 
 
+def test_a_cluster_without_a_speed_is_predicted_with_the_speed_of_here_and_says_so() -> None:
+    found = scale.judge(EVERY, recipe(), 800, CLUSTER.model_copy(update={"samples_per_s": None}))
+    assert found.predicted[0].compute_s == pytest.approx(0.08)
+    assert "predicted for far away, each rank as fast as here" in scale.lines(found)
+
+
 def test_a_global_batch_is_dealt_out_to_more_ranks() -> None:
     found = scale.judge(EVERY, recipe(batch_global=32, batch_per_rank=None), 800, CLUSTER)
     assert [point.compute_s for point in found.predicted] == pytest.approx([8e-3, 4e-3])

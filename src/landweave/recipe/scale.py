@@ -180,7 +180,9 @@ def judge(every: Sequence[Measured], recipe: TrainRecipe, epoch_samples: int, cl
         _point(there, replace(_load(last), samples=recipe.samples_per_step(num) / num), num)
         for num in (nodes * cluster.ranks_per_node for nodes in cluster.nodes)
     )
-    return Scaling(measured, fitted, predicted, costs, epoch_samples, cluster.name)
+    # Links alone do not make a faster machine: a figure of this one's speed must not pass for the cluster's.
+    name = cluster.name if cluster.samples_per_s else f"{cluster.name}, each rank as fast as here"
+    return Scaling(measured, fitted, predicted, costs, epoch_samples, name)
 
 
 def fit(every: Sequence[Measured]) -> Costs:

@@ -89,7 +89,7 @@ def _shares(axes: Axes, points: Sequence[Point], num_measured: int) -> None:
         below = [low + height for low, height in zip(below, heights, strict=True)]
     axes.set_xticks(range(len(points)), [str(point.ranks) for point in points])
     if 0 < num_measured < len(points):
-        axes.axvline(num_measured - 0.5, color=_INK, linewidth=1, linestyle=":")
+        axes.axvline(num_measured - 0.5, ymax=0.85, color=_INK, linewidth=1, linestyle=":")
     axes.set_xlabel("ranks (right of the dots: predicted)" if num_measured < len(points) else "ranks")
     axes.set_ylabel("% of a step")
     axes.set_ylim(0, 118)
