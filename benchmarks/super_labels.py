@@ -74,7 +74,7 @@ class Form:
     seeds: tuple[int, ...]
 
 
-FULL = Form("full", 240, 16, {"width": 32, "depth": 4, "epochs": 24}, 30, (1, 2, 3))
+FULL = Form("full", 180, 16, {"width": 32, "depth": 4, "epochs": 24}, 30, (1, 2, 3))
 SHORT = replace(
     FULL, name="short", windows=18, lands=3, sharpener={"width": 16, "depth": 2, "epochs": 4}, epochs=3, seeds=(1,)
 )

@@ -42,7 +42,7 @@ def test_it_beats_bicubic_in_each_band_of_20_m(benchmark: ModuleType, real_data:
     left, right = benchmark.halves(benchmark.read_cube(real_data))
     assert left.valid.shape == (600, 300)
     assert right.valid.shape == (600, 264)
-    form = {"width": 24, "depth": 3, "epochs": 6, "optimiser": {"name": "adam", "rate": 2e-3}}
+    form = {"width": 24, "depth": 3, "epochs": 16, "batch_global": 8, "optimiser": {"name": "adam", "rate": 2e-3}}
     card = benchmark.learn(left, benchmark.recipe(form, 1), tmp_path)
     found = benchmark.judge(card, right, 20.0)
     for kernel in ("bicubic -0.75", "bicubic -0.5"):
