@@ -106,7 +106,8 @@ def against_bare(folder: Path, turns: int, edge_px: int, threads: int) -> list[d
 
 def against_disk(folder: Path, turns: int, edge_px: int, threads: int) -> list[dict[str, Any]]:
     place = Place(folder)
-    write_place(folder, folder / "scene.tif", edge_px, "pixel", {})
+    write_numbers(folder / "large.tif", edge_px)
+    write_place(folder, folder / "large.tif", edge_px, "pixel", {})
     prepared = prepare(place.job())
     (scene,) = prepared.scenes
     grid, tiles = prepared.plan.grid, [piece.tile for piece in prepared.plan.pieces]
@@ -169,7 +170,7 @@ def main() -> None:
         folder = Path(text)
         write_numbers(folder / "scene.tif", edge_px)
         parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
-            "disk": lambda: against_disk(folder, turns, edge_px, threads),
+            "disk": lambda: against_disk(folder, turns, options.edge or 6144, threads),
             "bare": lambda: against_bare(folder, turns, edge_px, threads),
             "pool": lambda: pool_against_one(folder, turns, edge_px),
         }

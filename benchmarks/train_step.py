@@ -113,7 +113,7 @@ def looped(case: Case, found: Archive, folder: Path, chosen: precision.Precision
     )
     orders = [Order(part, case.batch, 1, world) for part in (given.train, given.validation)]
     feed = SourceFeed(given, orders[0], orders[1], prepare)
-    course = Course(10**6, Schedule(name="constant"), 1, log_every_steps=10**6, checkpoint_every_s=1e9)
+    course = Course(1000, Schedule(name="constant"), 1, log_every_steps=10**6, checkpoint_every_s=1e9)
     for record in Run(step, feed, course, world=world, folder=folder, identity={}).records():
         if isinstance(record, StepRecord):
             yield record.samples_per_s

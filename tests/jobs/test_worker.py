@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from landweave.jobs.worker import Setup, Stopwatch, compute, num_cores, prepare
+from landweave.jobs.worker import Setup, Stopwatch, compute, give_way, num_cores, one_thread, prepare
 
 
 def test_prepare_sets_gdal_cache_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +46,47 @@ def test_one_thread_computes() -> None:
     assert len(names) == 1
     assert names != {threading.current_thread().name}
     assert Stopwatch().compute(lambda: 7) == 7
+
+
+def test_one_thread_for_a_while() -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), one_thread():
+        assert torch.get_num_threads() == 1
+        raise KeyError
+    assert torch.get_num_threads() == before
+
+
+def test_threads_give_way_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    give_way()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    give_way()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_freed_memory_is_kept_for_the_next_tensor() -> None:
+    """A process of its own, because what malloc is told stays: pages are faulted in once, not for every tensor."""
+    code = """
+import resource, sys
+import torch
+from landweave.jobs.worker import Setup, prepare
+if sys.argv[1] == "kept":
+    prepare(Setup())
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    torch.ones(2**24)
+before = faults()
+for _ in range(10):
+    torch.ones(2**24)
+print(faults() - before)
+"""
+    told = {
+        how: int(subprocess.run([sys.executable, "-c", code, how], check=True, capture_output=True, text=True).stdout)
+        for how in ("kept", "given back")
+    }
+    # 64 MiB are 16,384 pages of 4 KiB. The first tensors make room, those after them find it.
+    assert told["kept"] * 5 < told["given back"]

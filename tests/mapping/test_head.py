@@ -39,6 +39,16 @@ def test_the_likeliest_class_and_its_probability() -> None:
     assert found.probabilities[:, 1, 0].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("num_classes", [1, 2, 3, 44])
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_likeliest_is_the_first_of_the_greatest_however_it_lies_in_memory(num_classes: int, moved: bool) -> None:
+    # Few steps, so that many pixels have several greatest scores.
+    scores = torch.randint(-2, 3, (num_classes, 31, 17), generator=torch.Generator().manual_seed(0)).float()
+    expected = np.argmax(scores.numpy(), 0)
+    laid = scores.permute(1, 2, 0).contiguous().permute(2, 0, 1) if moved else scores
+    np.testing.assert_array_equal(predict(laid, np.ones((31, 17), bool), False).indices, expected)
+
+
 def test_labels_alone_need_no_probabilities() -> None:
     scores = torch.randn(5, 7, 6, dtype=torch.bfloat16)
     valid = np.ones((7, 6), bool)

@@ -68,7 +68,14 @@ def test_what_does_not_decide_the_map_is_no_part_of_the_job(place: Path) -> None
     assert prepare(job(place, card=place / "moved" / "card", rule="majority")).configuration != here
 
 
+def test_a_network_of_single_pixels_computes_in_fp32(place: Path) -> None:
+    prepared = prepare(job(place))
+    assert prepared.configuration["precision"] == ("fp32" if prepared.device == "cpu" else "bf16")
+    assert prepare(job(place, precision="bf16")).precision == "bf16"
+
+
 def test_auto_is_resolved_before_the_job_begins(place: Path) -> None:
+    make_card(place / "card", "unet")
     prepared = prepare(job(place))
     able = torch.cpu.get_capabilities()
     fast = able.get("avx512_bf16") or able.get("amx_bf16") or prepared.device == "cuda"

@@ -96,6 +96,19 @@ def threads() -> int:
     return _PREPARED[-1].threads or num_cores()
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute by the calling thread alone: where threads would wait for each other longer than they compute."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def num_cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0))

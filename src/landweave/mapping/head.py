@@ -35,13 +35,29 @@ class Prediction:
 
 def predict(scores: Float[Tensor, "k h w"], valid: Bool[np.ndarray, "h w"], with_probabilities: bool) -> Prediction:
     """The likeliest class of every pixel, and the softmax of its scores where asked for."""
-    indices: UInt8[np.ndarray, "h w"] = scores.argmax(0).to(torch.uint8).cpu().numpy()
+    indices = _likeliest(scores)
     indices[~valid] = IGNORE
     if not with_probabilities:
         return Prediction(indices, valid)
     probabilities = torch.softmax(scores.float(), 0).cpu().numpy()
     probabilities[:, ~valid] = 0
     return Prediction(indices, valid, probabilities)
+
+
+def _likeliest(scores: Float[Tensor, "k h w"]) -> UInt8[np.ndarray, "h w"]:
+    """The first class with the greatest score, in an array of its own."""
+    if scores.is_cuda or not scores[0].is_contiguous() or scores.dtype != torch.float32:
+        found: UInt8[np.ndarray, "h w"] = scores.argmax(0).to(torch.uint8).cpu().numpy()
+        return found
+    # Plane by plane: where classes stand far apart in memory, argmax takes 50 times as long.
+    planes = scores.numpy()
+    best = planes.max(0)
+    is_found = planes[0] == best
+    indices: UInt8[np.ndarray, "h w"] = (~is_found).astype(np.uint8)
+    for plane in planes[1:-1]:
+        is_found |= plane == best
+        indices += ~is_found
+    return indices
 
 
 def joined(parts: Sequence[Prediction]) -> Prediction:
@@ -67,7 +83,7 @@ def to_labels(prediction: Prediction, legend: Legend) -> UInt8[np.ndarray, "1 h 
     """Class ids of `legend`, its nodata where not valid."""
     table = np.full(256, legend.nodata, np.uint8)
     table[: len(legend)] = legend.ids
-    return np.asarray(table[prediction.indices][None])
+    return np.take(table, prediction.indices)[None]
 
 
 def to_steps(prediction: Prediction) -> UInt8[np.ndarray, "k h w"]:

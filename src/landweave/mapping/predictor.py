@@ -18,6 +18,7 @@ from landweave.jobs.worker import give_back_memory, threads
 from landweave.models.card import Card, load_card, load_parts
 from landweave.models.fuse import fuse
 from landweave.models.normalise import Normalise
+from landweave.models.sight import Sight
 
 Precision = Literal["fp32", "bf16"]
 _TINY = 1e-30
@@ -39,7 +40,8 @@ class Network:
     """A torch network.
 
     In fp32 it is the card's network as it was trained. In bf16 its batch norms are folded into the convolutions and
-    weights and activations are bf16, in channels-last order: what CPUs with AVX512-BF16 and GPUs are fastest with.
+    weights and activations are bf16. Channels stand last in memory, which convolutions are fastest with, but where the
+    network sees single pixels in fp32: there nothing is gained by moving them.
 
     Args:
         card: Its card.
@@ -52,8 +54,10 @@ class Network:
         self.card = card
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self._device = device
+        is_moved = precision == "bf16" or card.sight != Sight(1, 0)
+        self._format = torch.channels_last if is_moved else torch.contiguous_format
         ready = fuse(network) if precision == "bf16" else network
-        self.network = ready.to(device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = ready.to(device, self.dtype, memory_format=self._format)  # type: ignore[call-overload]
         self._normalise = Normalise(card.mean, card.std).to(device)
 
     def scores(self, values: Float32[np.ndarray, "c h w"], valid: Bool[np.ndarray, "h w"]) -> Float[Tensor, "k h w"]:
@@ -64,7 +68,7 @@ class Network:
         with torch.inference_mode():
             # No name for what is in between: it would live as long as the network runs.
             scores: Tensor = self.network(
-                self._normalise(batch.to(self._device), here).to(self.dtype, memory_format=torch.channels_last)
+                self._normalise(batch.to(self._device), here).to(self.dtype, memory_format=self._format)
             )
         return scores[0]
 

@@ -18,6 +18,7 @@ from landweave.mapping.predictor import Precision
 from landweave.mapping.source import check_values
 from landweave.mapping.tile import Layer, Order
 from landweave.models.card import Card, load_parts
+from landweave.models.sight import Sight
 from landweave.provenance import fingerprint
 from landweave.raster.catalog import read_catalog
 from landweave.raster.item import to_item
@@ -161,5 +162,8 @@ def _precision(wanted: Literal["auto", "fp32", "bf16"], device: str, card: Card)
         return wanted
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if card.sight == Sight(1, 0):
+        # Pixel by pixel, turning numbers into bf16 and back takes longer than computing with them.
+        return "fp32"
     able = torch.cpu.get_capabilities()
     return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") else "fp32"

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32
 from odc.geo.geobox import GeoBox
 
 from landweave.jobs.executor import Summary
-from landweave.jobs.worker import Stopwatch
+from landweave.jobs.worker import Stopwatch, one_thread
 from landweave.legend import Legend
 from landweave.mapping.head import NODATA, Prediction, joined, predict, to_entropy, to_labels, to_steps
 from landweave.mapping.merge import Rule, merge
@@ -139,12 +139,12 @@ def _predicted(
         with torch.inference_mode():
             scores = predictor.scores(values, valid)[(slice(None), *core.slices)]
             return predict(scores, valid[core.slices].copy(), with_probabilities)
-    # Pixel by pixel nothing is lost by cutting, and stripes stay in the processor's cache.
+    # Pixel by pixel nothing is lost by cutting: stripes stay in the processor's cache.
     inner = values[(slice(None), *core.slices)], valid[core.slices]
     parts = []
-    for row in range(0, core.height, _STRIPE_PX):
-        some, usable = (np.ascontiguousarray(array[..., row : row + _STRIPE_PX, :]) for array in inner)
-        with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
+        for row in range(0, core.height, _STRIPE_PX):
+            some, usable = (array[..., row : row + _STRIPE_PX, :] for array in inner)
             parts.append(predict(predictor.scores(some, usable), usable, with_probabilities))
     return joined(parts)
 

@@ -30,6 +30,6 @@ class Normalise(nn.Module):
         self, values: Float[Tensor, "b c h w"], valid: Bool[Tensor, "b h w"] | None = None
     ) -> Float[Tensor, "b c h w"]:
         """(value - mean) / std per band; exactly 0, the mean, where `valid` is False, whatever the value is there."""
-        scaled = (values - self.mean) / self.std
+        scaled = (values - self.mean).div_(self.std)
         # Chosen, not multiplied: NaN times 0 would stay NaN.
         return scaled if valid is None else torch.where(valid[:, None], scaled, scaled.new_zeros(()))

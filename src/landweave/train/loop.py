@@ -124,6 +124,8 @@ class Run:
         self.step, self.feed, self.course, self.world = step, feed, course, world
         self.folder, self.identity = folder, dict(identity)
         self.standing = Standing()
+        # Once: there may be a record at every step.
+        self._num_steps = sum(map(feed.num_steps, range(course.epochs)))
         self._saver = Saver(folder)
         self._saved_s = time.monotonic()
         self._best: dict[str, Tensor] = {}
@@ -203,7 +205,7 @@ class Run:
         return StepRecord(
             epoch=now.epoch + 1,
             done=now.step,
-            total=sum(map(self.feed.num_steps, range(self.course.epochs))),
+            total=self._num_steps,
             losses=losses,
             rate=next(iter(self.step.optimisers.values())).param_groups[0]["lr"],
             samples_per_s=seen / (time.perf_counter() - began),
