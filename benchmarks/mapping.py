@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landweave.jobs.worker import Setup, give_way, num_cores
+from landweave.jobs.worker import Setup, give_way, keep_memory, num_cores
 
 # As `landweave map` does, before torch is imported.
+keep_memory()
 give_way()
 
 import torch

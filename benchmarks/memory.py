@@ -22,12 +22,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from landweave.jobs.worker import Setup, give_way, keep_memory, num_cores
+
+# As `landweave map` does, before torch is imported.
+keep_memory()
+give_way()
+
 import numpy as np
 import torch
 
 from landweave.jobs.executor import Function, Outcome, Summary, TaskT
 from landweave.jobs.serial import Serial
-from landweave.jobs.worker import Setup, num_cores
 from landweave.mapping.job import IN_FLIGHT, run
 from landweave.mapping.prepare import MapJob
 from landweave.mapping.source import pixels

@@ -71,10 +71,10 @@ def test_freed_memory_is_kept_for_the_next_tensor() -> None:
     """A process of its own, because what malloc is told stays: pages are faulted in once, not for every tensor."""
     code = """
 import resource, sys
-import torch
-from landweave.jobs.worker import Setup, prepare
+from landweave.jobs.worker import keep_memory
 if sys.argv[1] == "kept":
-    prepare(Setup())
+    keep_memory()
+import torch
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):

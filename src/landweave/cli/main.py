@@ -22,6 +22,7 @@ from landweave.cli.scale import scale
 from landweave.cli.simulate import simulate
 from landweave.cli.train import train
 from landweave.errors import LandweaveError
+from landweave.jobs.worker import keep_memory
 
 # In the order of the pipeline, which is the order of the help.
 VERBS: dict[str, tuple[str, Callable[..., None]]] = {
@@ -111,6 +112,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    keep_memory()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -48,9 +48,9 @@ def prepare(setup: Setup, own_process: bool = False) -> None:
     """
     _PREPARED[:] = [setup]
     if own_process:
+        keep_memory()
         logging.basicConfig(level=setup.log_level, format="%(levelname)s %(name)s: %(message)s", force=True)
     os.environ["GDAL_CACHEMAX"] = str(setup.gdal_cache_mb)
-    _keep_memory()
     if setup.threads is not None:
         _limit_threads(setup.threads, own_process)
 
@@ -69,11 +69,12 @@ def give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Let glibc keep what is freed, in one heap for all threads, and take it again for the next tensor.
 
     By default every large tensor is memory from the system, which fills it with zeros first: a quarter of the time of
-    a network with large activations.
+    a network with large activations. Call it before the process has a second thread: glibc settles the number of its
+    heaps when the first one comes.
     """
     with contextlib.suppress(OSError, AttributeError):
         malloc = ctypes.CDLL(None)
