@@ -70,7 +70,10 @@ def test_a_stac_api(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("words", "code"), [
     (["nowhere", "-o", "catalog.parquet"], 1),
     (["nowhere"], 2),
-    (["nowhere", "-o", "catalog.parquet", "--bbox", "1,2"], 1),
+    (["nowhere", "-o", "catalog.parquet", "--bbox", "1,2"], 2),
+    (["nowhere", "-o", "catalog.parquet", "--bbox", "1,2,3,nan"], 2),
+    (["nowhere", "-o", "catalog.parquet", "--period", "yesterday"], 1),
+    (["", "-o", "catalog.parquet"], 1),
     (["nowhere", "-o", "catalog.parquet", "--offset", "much"], 2),
 ])  # fmt: skip
 def test_wrong_usage_and_refusals(

@@ -183,6 +183,15 @@ CASES: list[tuple[str, Card, list[Scene], Wish, type[LandweaveError], str, str]]
         "scenes in EPSG:32633",
     ),
     ("degrees", card(), [scene("s", grid_at(9, 9))], Wish(crs="EPSG:4326"), GridError, "in degrees", "a CRS in metres"),
+    (
+        "scene in degrees",
+        card(),
+        [scene("s", GeoBox.from_bbox((14.0, 45.0, 14.1, 45.1), "EPSG:4326", resolution=0.0001))],
+        Wish(reproject=True),
+        GridError,
+        "scene s in EPSG:4326, in degrees",
+        "a CRS in metres",
+    ),
     ("nonsense", card(), [scene("s", grid_at(9, 9))], Wish(crs="EPSG:x"), GridError, "EPSG:x", "a CRS"),
     (
         "nowhere",
@@ -234,6 +243,16 @@ def test_what_does_not_fit_is_refused(
     assert given in caught.value.given
     assert expected in caught.value.expected
     assert len(caught.value.do) > 5
+
+
+def test_a_scene_in_degrees_is_mapped_in_the_zone_that_its_refusal_names() -> None:
+    far = scene("s", GeoBox.from_bbox((14.0, 45.0, 14.01, 45.01), "EPSG:4326", resolution=0.0001))
+    with pytest.raises(GridError) as caught:
+        make_plan(card(), [far], Wish())
+    assert "--crs EPSG:32633 --reproject" in caught.value.do
+    plan = make_plan(card(), [far], Wish(crs="EPSG:32633", reproject=True))
+    assert plan.grid.resolution.x == 10
+    assert 70 < plan.grid.shape[1] < 90
 
 
 def test_no_crs_cannot_be_reprojected() -> None:

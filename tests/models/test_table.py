@@ -24,7 +24,7 @@ def test_arguments_reach_the_network() -> None:
     [
         ("unett", {}, "unet"),
         ("unet", {"widht": 8}, "width"),
-        ("resnet18", {"width": 8}, "no arguments"),
+        ("resnet18", {"depth": 8}, "width"),
         ("unet", {"width": "wide"}, "numbers"),
         ("unet", {"width": -4}, "numbers"),
         ("unet", {"depth": 0}, "numbers"),

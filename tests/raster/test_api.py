@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,6 +89,15 @@ def test_a_server_that_is_gone_or_none_is_named() -> None:
         pass
     with pytest.raises(CatalogError, match=traffic.url):
         search_api(traffic.url, num_retries=0)
+
+
+def test_an_address_where_nobody_answers_is_told_within_seconds() -> None:
+    with serving.api([]) as traffic:
+        pass
+    began = time.monotonic()
+    with pytest.raises(CatalogError, match=traffic.url):
+        search_api(traffic.url)
+    assert time.monotonic() - began < 5
 
 
 @pytest.fixture(scope="module")

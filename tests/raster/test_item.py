@@ -271,6 +271,34 @@ def test_other_json_is_no_item(tmp_path: Path, content: str) -> None:
     assert item_files(tmp_path) == []
 
 
+def test_an_item_that_was_cut_short_is_named(tmp_path: Path) -> None:
+    path = write_item(tmp_path, {"B02": {"href": "./B02.tif"}}, **NEW)
+    path.write_bytes(path.read_bytes()[:-40])
+    assert item_files(tmp_path) == [path]
+    with pytest.raises(SceneError, match=r"item\.json"):
+        read_item_file(path)
+
+
+def test_the_item_of_a_map_is_no_scene(tmp_path: Path) -> None:
+    words = {"landweave:legend": "simulated-8", "landweave:sensor": "sentinel-2-l2a"}
+    write_item(tmp_path, {"map": {"href": "./map.tif"}}, **words)
+    assert item_files(tmp_path) == []
+
+
+@pytest.mark.parametrize(("words", "blue"), [
+    ({"landweave:sensor": "sentinel-2-l2a"}, {}),
+    ({"eo:cloud_cover": "few"}, {}),
+    ({}, {"proj:shape": "wide"}),
+])  # fmt: skip
+def test_an_item_with_odd_words_is_named(words: dict[str, Any], blue: dict[str, Any]) -> None:
+    assets = {**EARTH_SEARCH, "blue": {**EARTH_SEARCH["blue"], **blue}}
+    with pytest.raises(SceneError) as caught:
+        from_item(item(assets, **{**NEW, **words}))
+    assert "given" in str(caught.value)
+    assert "as they are published" in caught.value.expected
+    assert "sidecars" in caught.value.do
+
+
 def test_a_damaged_item_is_named(tmp_path: Path) -> None:
     (tmp_path / "item.json").write_text('{"stac_version": "1.0.0", "type": "Feature", "assets": {"a": {"href": "b"}}}')
     with pytest.raises(SceneError) as caught:

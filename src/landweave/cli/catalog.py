@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from landweave.cli.box import box
+
 _SHOWN = 20
 
 
@@ -45,7 +47,7 @@ def catalog(
         "offset": offset,
         "sensors": sensors,
         "collections": collection or [],
-        "bbox": bbox.split(",") if bbox else None,
+        "bbox": box(bbox, "--bbox", "WEST,SOUTH,EAST,NORTH"),
         "period": period,
         "max_cloud_cover": max_cloud_cover,
     }

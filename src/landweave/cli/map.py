@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from landweave.cli.box import box
+
 _GRID, _OUTPUT, _MACHINE = "Where", "What to write", "The machine"
 
 
@@ -52,17 +54,11 @@ def map(
     A part, with probabilities, on all cores: landweave map --card run/card --scenes catalog.parquet
     --area 400000,5000000,410000,5010000 --probabilities --workers 4 -o map/
     """
-    values: dict[str, object] = {"card": card, "scenes": scenes, "only": tuple(only or ()), "area": _area(area)}
+    values: dict[str, object] = {"card": card, "scenes": scenes, "only": tuple(only or ())}
+    values |= {"area": box(area, "--area", "LEFT,BOTTOM,RIGHT,TOP")}
     values |= {"crs": crs, "reproject": reproject, "rule": rule, "probabilities": probabilities, "entropy": entropy}
     values |= {"precision": precision, "device": device, "core_px": core, "margin_px": margin}
     _map(values, out, workers=workers, threads=threads, gdal_cache_mb=gdal_cache)
-
-
-def _area(text: str | None) -> tuple[float, ...] | None:
-    try:
-        return None if text is None else tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise typer.BadParameter("four numbers: LEFT,BOTTOM,RIGHT,TOP", param_hint="--area") from error
 
 
 def _map(values: dict[str, object], out: Path, *, workers: int, threads: int | None, gdal_cache_mb: int) -> None:

@@ -15,7 +15,7 @@ def simulate(
     ],
     seed: Annotated[int | None, typer.Option(help="Another landscape of the same kind.")] = None,
     *,
-    worlds: Annotated[Path | None, typer.Option(help="A TOML of your own with tables [worlds.NAME].")] = None,
+    worlds: Annotated[Path | None, typer.Option(help="A TOML of your own with tables \\[worlds.NAME].")] = None,
     workers: Annotated[int, typer.Option(help="Processes; 1 stays in this one.", min=1)] = 1,
 ) -> None:
     """Write a simulated world: scenes as agencies deliver them, with the truth beside them.

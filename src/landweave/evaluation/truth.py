@@ -175,4 +175,4 @@ def described(grid: GeoBox) -> str:
     """A grid for people."""
     a = grid.affine
     crs = "no CRS" if grid.crs is None else str(grid.crs)
-    return f"{crs}, pixels of {a.a:g} x {-a.e:g} from ({a.c:g}, {a.f:g})"
+    return f"{crs}, pixels of {a.a:g} x {-a.e:g} from ({a.c:.10g}, {a.f:.10g})"

@@ -192,7 +192,19 @@ def _crs(scenes: Sequence[Scene], wish: Wish) -> CRS | None:
             "one such scene a map",
             f"map each by itself, for example with --only {scenes[0].id}",
         )
+    # Degrees are not of one size on the ground, and a card's pixels are metres.
+    if every[0] is not None and every[0].geographic:
+        raise GridError(
+            f"scene {scenes[0].id} in {_name(every[0])}, in degrees, and no CRS for the map",
+            "a map in a CRS in metres",
+            f"say --crs {_zone(scenes[0].grid)} --reproject",
+        )
     return every[0]
+
+
+def _zone(grid: GeoBox) -> str:
+    """The UTM zone in which the middle of `grid` lies."""
+    return str(CRS.utm(grid.geographic_extent.centroid))
 
 
 def _parsed(text: str) -> CRS:

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from landweave.config import Config, nearest
 from landweave.errors import CatalogError, ConfigError
 from landweave.mapping.merge import Rule
 from landweave.mapping.plan import CORE_PX, Plan, Wish, check_fit, make_plan
 from landweave.mapping.predictor import Precision
-from landweave.mapping.source import check_values
 from landweave.mapping.tile import Layer, Order
 from landweave.models.card import Card, load_parts
 from landweave.models.sight import Sight
 from landweave.provenance import fingerprint
 from landweave.raster.catalog import read_catalog
+from landweave.raster.inspect import inspect
 from landweave.raster.item import to_item
 from landweave.raster.scene import Scene
 
@@ -34,7 +34,7 @@ class MapJob(Config):
     """Catalog of the scenes to map."""
     only: tuple[str, ...] = ()
     """Names of the scenes to take from the catalog; empty for all of the card's sensor."""
-    area: tuple[float, float, float, float] | None = None
+    area: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
     """Left, bottom, right, top in the map's CRS; all that the scenes cover where left away."""
     crs: str | None = None
     """The map's CRS; that of the scenes where left away."""
@@ -126,7 +126,7 @@ def prepare(job: MapJob) -> Prepared:
     wish = Wish(job.area, job.crs, job.reproject, job.core_px, job.margin_px)
     plan = make_plan(card, scenes, wish)
     for index in sorted({index for piece in plan.pieces for index in piece.scenes}):
-        check_values(scenes[index], card.bands)
+        inspect(scenes[index], card.bands, f"scene {scenes[index].id}")
     device = _device(job.device)
     return Prepared(job, card, scenes, plan, _precision(job.precision, device, card), device)
 

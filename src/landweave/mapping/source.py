@@ -8,12 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from odc.geo.geobox import GeoBox
 
-from landweave.raster.radiometry import check_physical
 from landweave.raster.read import read
 from landweave.raster.scene import Scene
 from landweave.tiling import Window
-
-_SAMPLE_PX = 256
 
 
 def pixels(
@@ -32,16 +29,3 @@ def pixels(
         valid &= ~outside
         values[:, outside] = 0
     return values, valid
-
-
-def check_values(scene: Scene, bands: Sequence[str]) -> None:
-    """Open a scene's files and look at its middle: do the numbers look like their unit?
-
-    Raises:
-        SceneError: A file cannot be read.
-        RadiometryError: They do not.
-    """
-    height, width = scene.grid.shape
-    middle = Window(height // 2, width // 2, 0, 0).grow(_SAMPLE_PX // 2).clip(Window(0, 0, height, width))
-    values, valid = read(scene, bands, middle.on(scene.grid))
-    check_physical(values, valid, scene.require(bands), f"scene {scene.id}")

@@ -20,6 +20,7 @@ from landweave.raster.scene import Scene
 from landweave.sensors import Sensor
 
 _TIMEOUT_S = 60
+_CONNECT_RETRIES = 1
 
 
 def search_api(
@@ -53,8 +54,13 @@ def search_api(
         CatalogError: The API does not answer, refuses, or is none.
     """
     # A search is asked by POST, which urllib3 would not repeat unless told that it changes nothing.
+    # An address where nobody answers is mostly a slip: it is told at once, not after half a minute.
     retry = Retry(
-        total=num_retries, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None
+        total=num_retries,
+        connect=min(num_retries, _CONNECT_RETRIES),
+        backoff_factor=0.5,
+        status_forcelist=(429, 500, 502, 503, 504),
+        allowed_methods=None,
     )
     words: dict[str, Any] = {"bbox": bbox, "datetime": period, "max_items": max_items}
 

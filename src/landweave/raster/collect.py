@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat, field_validator
 
 from landweave.atomic import write_text, writing
 from landweave.config import Config
@@ -16,6 +17,9 @@ from landweave.raster.catalog import to_table, write_table
 from landweave.raster.files import is_remote
 from landweave.raster.products import Found, recognise
 from landweave.sensors import Sensor, load_sensors
+
+# A year, a month, a day or a moment, as STAC APIs take them.
+_DAY = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2})?)?)?)?")
 
 
 class CatalogJob(Config):
@@ -29,12 +33,21 @@ class CatalogJob(Config):
     """A TOML file with sensors of your own."""
     collections: list[str] = Field(default_factory=list)
     """STAC APIs: the collections to search; all where empty."""
-    bbox: tuple[float, float, float, float] | None = None
+    bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
     """STAC APIs: west, south, east, north in degrees."""
     period: str | None = None
-    """STAC APIs: "2020-06-01/2020-08-31"."""
+    """STAC APIs: "2020-06-01/2020-08-31", with ".." for an open end."""
     max_cloud_cover: float | None = Field(default=None, ge=0, le=100)
     """Leave scenes away that are known to have more clouds, in per cent."""
+
+    @field_validator("period")
+    @classmethod
+    def _two_days(cls, period: str | None) -> str | None:
+        # Seen here, a slip costs no question to a server.
+        ends = [] if period is None else period.split("/")
+        if len(ends) > 2 or not all(end in ("", "..") or _DAY.fullmatch(end) for end in ends):
+            raise ValueError("FIRST/LAST, for example 2020-06-01/2020-08-31")
+        return period
 
 
 def collect(job: CatalogJob, path: Path) -> Found:

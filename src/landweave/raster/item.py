@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from rasterio import Affine
 from shapely.geometry import mapping
 
-from landweave.errors import CatalogError, RadiometryError, SceneError, SensorError
+from landweave.errors import CatalogError, LandweaveError, RadiometryError, SceneError, SensorError
 from landweave.raster.files import grid_of, is_remote
 from landweave.raster.scene import BandFile, MaskFile, MaskKind, Scene
 from landweave.sensors import Band, Sensor, sensor
@@ -104,8 +104,19 @@ def _is_item(path: Path) -> bool:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError):
+        # What was cut short is still an item, and refused by name when it is read.
+        return _looks_like_item(path)
+    if not isinstance(values, dict) or "stac_version" not in values:
         return False
-    return isinstance(values, dict) and "stac_version" in values and bool(values.get("assets"))
+    # Maps of landweave have items too, which are no scenes.
+    return bool(values.get("assets")) and "landweave:legend" not in (values.get("properties") or {})
+
+
+def _looks_like_item(path: Path) -> bool:
+    try:
+        return b'"stac_' in path.read_bytes()
+    except OSError:
+        return False
 
 
 def read_item_file(path: Path, told: float | None = None, sensors: Mapping[str, Sensor] | None = None) -> Scene:
@@ -142,9 +153,22 @@ def from_item(item: pystac.Item, told: float | None = None, sensors: Mapping[str
     Raises:
         SensorError: The sensor is unknown, or no asset is one of its bands.
         RadiometryError: Nobody tells the offset, or two tell differently.
-        SceneError: The grid is not in the item and its files cannot be read.
+        SceneError: The item is damaged, or its grid is not in it and its files cannot be read.
         CatalogError: The item is of a newer format.
     """
+    try:
+        return _scene(item, told, sensors)
+    except LandweaveError:
+        raise
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise SceneError(
+            f"item {item.id}: {type(error).__name__}: {error}",
+            "a STAC item with the projection, eo and raster extensions as they are published",
+            "fetch it again, or describe the files with sidecars",
+        ) from error
+
+
+def _scene(item: pystac.Item, told: float | None, sensors: Mapping[str, Sensor] | None) -> Scene:
     _check_format(item)
     known = _sensor(item, sensors or {})
     assets = {name: asset for key, asset in item.assets.items() if (name := _band_name(key, asset, known))}

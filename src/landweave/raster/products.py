@@ -81,6 +81,8 @@ def _walk(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> It
             yield from _walk(path, told, sensors)
         elif path.suffix.lower() in _TIFF and path not in claimed and not path.name.startswith("."):
             yield Found((), (Unread(path, _no_sidecar(path), is_product=False),))
+        elif path.suffix.lower() == ".json" and not path.stat().st_size:
+            yield Found((), (Unread(path, _empty(path), is_product=False),))
 
 
 def _here(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> Iterator[tuple[Found, set[Path]]]:
@@ -125,6 +127,10 @@ def _try(path: Path, work: Callable[[], list[Scene]]) -> Found:
         return Found(tuple(work()))
     except LandweaveError as error:
         return Found((), (Unread(path, error),))
+
+
+def _empty(path: Path) -> SceneError:
+    return SceneError(f"{path}, which is empty", "a STAC item or metadata", "fetch it again, or remove it")
 
 
 def _no_sidecar(path: Path) -> SceneError:

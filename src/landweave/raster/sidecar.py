@@ -17,13 +17,9 @@ from landweave.config import Config, load
 from landweave.errors import GridError, RadiometryError, SceneError, SensorError
 from landweave.raster.arrays import SUFFIX
 from landweave.raster.files import check_whole, grid_of, using
-from landweave.raster.radiometry import check_physical
-from landweave.raster.read import read
+from landweave.raster.inspect import inspect
 from landweave.raster.scene import BandFile, MaskFile, MaskKind, Scene
 from landweave.sensors import Band, Sensor, Unit, sensor
-from landweave.tiling import Window
-
-_LOOK_PX = 256
 
 
 class MaskTable(Config):
@@ -41,7 +37,7 @@ class SidecarTable(Config):
     """The sidecar `<name>.toml` beside `<name>.tif` or `<name>.npz`."""
 
     sensor: str
-    """A sensor that landweave knows (`landweave catalog --list`), or one from --sensors."""
+    """A sensor that landweave knows (docs/sensors.md), or one from --sensors."""
     array: str | None = None
     """For an .npz: the name of its array, (height, width, bands)."""
     bands: list[str] = Field(min_length=1)
@@ -109,17 +105,8 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
         baseline=table.baseline,
         cloud_cover=table.cloud_cover,
     )
-    _check_values(path, scene)
+    inspect(scene, scene.bands, str(path))
     return scene
-
-
-def _check_values(path: Path, scene: Scene) -> None:
-    """Refuse numbers that cannot have the declared unit, by a look at the middle of the file."""
-    # A look at one place is enough: a wrong unit is wrong everywhere.
-    height, width = scene.grid.shape
-    square = Window(height // 2 - _LOOK_PX // 2, width // 2 - _LOOK_PX // 2, _LOOK_PX, _LOOK_PX)
-    values, valid = read(scene, scene.bands, square.clip(Window(0, 0, height, width)).on(scene.grid))
-    check_physical(values, valid, scene.require(scene.bands), str(path))
 
 
 def _array(path: Path, table: SidecarTable) -> str:
