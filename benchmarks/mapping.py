@@ -2,7 +2,8 @@
 
 Ratios in one run, with threads equal on both sides; every figure is the median over turns in which both take part.
 The whole job is everything that `landweave map` does after Python and torch are imported: card, catalog, plan, tiles,
-map, item. Without arguments: one turn, a few minutes; --full takes five.
+map, item. Without arguments: one turn, a few minutes; --full takes three, and a larger scene against the bare network,
+for loading a card takes as long for a small scene as for a large one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from landweave.mapping.prepare import MapJob, prepare
 from landweave.mapping.source import pixels
 from landweave.raster.read import close_files, read_map
 from landweave.raster.write import write_cog, write_tile
-from scenes import BANDS, LEGEND, figure, grid_of, print_result, write_numbers, write_place
+from scenes import BANDS, LEGEND, figure, print_result, write_numbers, write_place
 
 UNET = {"width": 64, "depth": 4}
 NARROW = {"width": 32, "depth": 4}
@@ -83,6 +84,7 @@ def bare(place: Place, num_tiles: int) -> float:
 
 def against_bare(folder: Path, turns: int, edge_px: int, threads: int) -> list[dict[str, Any]]:
     place = Place(folder)
+    write_numbers(folder / "scene.tif", edge_px)
     write_place(folder, folder / "scene.tif", edge_px, "unet", UNET)
     bare(place, 1)
     ratios, found = [], {}
@@ -148,6 +150,7 @@ def against_disk(folder: Path, turns: int, edge_px: int, threads: int) -> list[d
 
 def pool_against_one(folder: Path, turns: int, edge_px: int) -> list[dict[str, Any]]:
     place = Place(folder)
+    write_numbers(folder / "scene.tif", edge_px)
     write_place(folder, folder / "scene.tif", edge_px, "unet", NARROW)
     ratios = []
     for _ in range(turns):
@@ -161,19 +164,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", choices=("bare", "disk", "pool"))
-    parser.add_argument("--turns", type=int, help="how often, instead of 1, or 5 with --full")
+    parser.add_argument("--turns", type=int, help="how often, instead of 1, or 3 with --full")
     parser.add_argument("--edge", type=int, help="edge of the scene in pixels, to try the script itself")
     options = parser.parse_args()
-    turns, edge_px, threads = options.turns or (5 if options.full else 1), 4096, num_cores()
-    edge_px = options.edge or edge_px
+    turns, threads = options.turns or (3 if options.full else 1), num_cores()
+    edge_px = options.edge or 4096
+    large_px = options.edge or 6144
     torch.set_num_threads(threads)
     figures = []
     with tempfile.TemporaryDirectory(prefix="landweave-") as text:
         folder = Path(text)
-        write_numbers(folder / "scene.tif", edge_px)
         parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
-            "disk": lambda: against_disk(folder, turns, options.edge or 6144, threads),
-            "bare": lambda: against_bare(folder, turns, edge_px, threads),
+            "disk": lambda: against_disk(folder, turns, large_px, threads),
+            "bare": lambda: against_bare(folder, turns, large_px if options.full else edge_px, threads),
             "pool": lambda: pool_against_one(folder, turns, edge_px),
         }
         for name, part in parts.items():
@@ -181,7 +184,7 @@ def main() -> None:
                 figures += part()
                 for line in figures[-4:]:
                     print(line)
-    context = {"threads": threads, "turns": turns, "edge_px": edge_px, "grid": str(grid_of(edge_px).crs)}
+    context = {"threads": threads, "turns": turns, "edge_px": edge_px, "large_px": large_px}
     print_result(figures, **context)
 
 
