@@ -73,6 +73,8 @@ FINITE: dict[str, tuple[nn.Module, Sight]] = {
     "unet of depth 1": (build("unet", 2, 2, width=2, depth=1), Sight(2, 8)),
     "unet of depth 4": (build("unet", 2, 2, width=2, depth=4), Sight(16, 94)),
     "pixel": (build("pixel", 2, 2), Sight(1, 0)),
+    "fcn": (build("fcn", 2, 2, width=4), Sight(32, 245)),
+    "segnet": (build("segnet", 2, 2, width=4), Sight(32, 186)),
 }
 NOT_FINITE: dict[str, nn.Module] = {
     "labels of patches": build("resnet18", 2, 2),

@@ -10,12 +10,18 @@ from torch import nn
 
 from landweave.config import nearest
 from landweave.errors import ConfigError
+from landweave.models.deeplab import DeepLab
+from landweave.models.fcn import FCN
 from landweave.models.pixel import Pixel
 from landweave.models.resnet import resnet18, resnet50
+from landweave.models.segnet import SegNet
 from landweave.models.unet import UNet
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "unet": UNet,
+    "fcn": FCN,
+    "segnet": SegNet,
+    "deeplab": DeepLab,
     "resnet18": resnet18,
     "resnet50": resnet50,
     "pixel": Pixel,
