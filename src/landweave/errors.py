@@ -54,6 +54,10 @@ class ArchiveError(LandweaveError, OSError):
     """An archive of patches is missing, damaged or does not hold what was asked for."""
 
 
+class GalleryError(LandweaveError, OSError):
+    """A gallery is missing, damaged, of another encoder, or does not hold what was asked for."""
+
+
 class SplitError(LandweaveError, ValueError):
     """Training, validation and test parts are empty, overlap or touch."""
 

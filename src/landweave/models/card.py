@@ -21,6 +21,7 @@ from landweave.atomic import aside
 from landweave.config import Config
 from landweave.errors import CardError, LandweaveError
 from landweave.legend import LandClass, Legend
+from landweave.models.hashing import Hashing
 from landweave.models.sight import Sight
 from landweave.models.table import build
 from landweave.provenance import fingerprint, versions
@@ -32,7 +33,7 @@ CLASSICAL = ("forest", "linear")
 """Names of models whose arrays classical/store.py understands; all others are networks of models/table.py."""
 _TEXT, _WEIGHTS = "card.json", "weights.safetensors"
 _AGAIN = "copy the whole card folder again, or train again"
-Task = Literal["pixels", "patches", "multilabel"]
+Task = Literal["pixels", "patches", "multilabel", "features", "codes"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Card:
         mean: Mean of every band in the training part, for models.normalise.
         std: Standard deviation of every band in the training part.
         legend: Classes of its output, in order.
-        task: Labels of pixels, one label a patch, or several labels a patch.
+        task: Labels of pixels, one label a patch, several labels a patch; features without labels; or binary codes.
         sight: How far it sees.
         training: Summary of the training, for people: numbers and texts.
         weights_sha256: SHA-256 of the weights' file; the writer fills it in.
@@ -145,7 +146,8 @@ class CardTable(Config):
     legend: CardLegend
     """Classes of its output, in order."""
     task: Task
-    """pixels, patches (one label each) or multilabel (several labels a patch)."""
+    """pixels, patches (one label each), multilabel (several labels a patch), features (of an encoder learnt
+    without labels; its legend means nothing) or codes (bits of patches; its legend names the clusters behind them)."""
     sight: CardSight
     """Stride and reach in pixels; reach null where it is not finite."""
     training: dict[str, Any]
@@ -230,7 +232,7 @@ def _network(folder: Path, card: Card, arrays: Mapping[str, np.ndarray]) -> nn.M
     try:
         # Weights come from the file: making random ones first would cost time and disturb torch's generator.
         with torch.device("meta"):
-            network = build(card.network, len(card.bands), len(card.legend), **card.arguments)
+            network = _fresh(card)
         state: dict[str, Tensor] = {name: torch.from_numpy(array) for name, array in arrays.items()}
         # Strictly: a missing or foreign name is a damaged card, never a default.
         network.load_state_dict(state, assign=True)
@@ -238,11 +240,18 @@ def _network(folder: Path, card: Card, arrays: Mapping[str, np.ndarray]) -> nn.M
         raise CardError(
             f"{folder}: {error.given}", error.expected, "use a card of this version of landweave"
         ) from error
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise CardError(
             f"{folder}: {str(error)[:400]}", f"the weights of a {card.network} with {dict(card.arguments)}", _AGAIN
         ) from error
     return network.eval()
+
+
+def _fresh(card: Card) -> nn.Module:
+    # Codes are no classes: a recipe that learns labels must not find their network by name.
+    if card.task == "codes":
+        return Hashing(len(card.bands), len(card.legend), **card.arguments)
+    return build(card.network, len(card.bands), len(card.legend), **card.arguments)
 
 
 def _values(card: Card) -> dict[str, Any]:

@@ -144,10 +144,14 @@ class ResNet(nn.Module):
 
     def forward(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Scores of every class for every patch."""
+        scores: Tensor = self.fc(self.dropout(self.avgpool(self.encode(values)).flatten(1)))
+        return scores
+
+    def encode(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Features at the coarsest scale, before their mean is taken."""
         features = self.maxpool(self.relu(self.bn1(self.conv1(values))))
         features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
-        scores: Tensor = self.fc(self.dropout(self.avgpool(features).flatten(1)))
-        return scores
+        return torch.as_tensor(features)
 
     def _start(self) -> None:
         for module in self.modules():

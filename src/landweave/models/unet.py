@@ -46,8 +46,7 @@ class UNet(nn.Module):
         and the scores are cut back.
         """
         height, width = values.shape[-2:]
-        # Zero is the mean of normalised bands: the least surprising thing to see beyond an edge.
-        features = nn.functional.pad(values, (0, -width % self.stride, 0, -height % self.stride))
+        features = self._extended(values)
         seen: list[Tensor] = []
         for level, block in enumerate(self.encoder):
             features = block(nn.functional.max_pool2d(features, 2) if level else features)
@@ -63,6 +62,18 @@ class UNet(nn.Module):
                 features = layer(features)
         scores: Tensor = self.head(features)
         return scores[..., :height, :width]
+
+    def encode(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Features at the coarsest scale, from which the decoder comes back."""
+        features = self._extended(values)
+        for level, block in enumerate(self.encoder):
+            features = block(nn.functional.max_pool2d(features, 2) if level else features)
+        return features
+
+    def _extended(self, values: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
+        height, width = values.shape[-2:]
+        # Zero is the mean of normalised bands: the least surprising thing to see beyond an edge.
+        return nn.functional.pad(values, (0, -width % self.stride, 0, -height % self.stride))
 
 
 def _two_convolutions(before: int, after: int) -> nn.Sequential:
