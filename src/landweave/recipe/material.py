@@ -19,6 +19,7 @@ from landweave.patches.archive import Archive
 from landweave.patches.layout import check_same_bands
 from landweave.patches.sample import Split
 from landweave.provenance import fingerprint
+from landweave.recipe import begin
 from landweave.recipe.recipe import Task, TrainRecipe
 from landweave.sensors import Unit
 from landweave.train.prepare import View
@@ -98,11 +99,13 @@ def find(recipe: TrainRecipe, archive: Archive) -> Material:
         SensorError: The archive is of another sensor, or lacks a band, or a band has one value everywhere.
         LegendError: It has another legend.
         ArchiveError: It has no labels for the task, or no data_super where the recipe asks for it.
+        CardError: The card to begin from does not fit.
         SplitError: It has no training part, or stops early without a validation part.
     """
     layout = archive.layout
     _check(recipe, archive)
-    bands = recipe.bands or layout.bands
+    card = begin.card_of(recipe, archive)
+    bands = recipe.bands or (card.bands if card else layout.bands)
     check_same_bands(layout, bands)
     statistics = archive.mean_and_std()
     if flat := [name for name in bands if not statistics[name][1] > 0]:
@@ -125,7 +128,10 @@ def find(recipe: TrainRecipe, archive: Archive) -> Material:
         for view in read
     )
     mean, std = zip(*(statistics[name] for name in bands), strict=True)
-    train, validation = archive.part("train"), _validation(recipe, archive)
+    if card is not None:
+        # Weights that were learnt on values normalised so go on from values normalised so.
+        mean, std = card.mean, card.std
+    train, validation = begin.trained(recipe, archive), begin.kept(recipe, archive, _validation(recipe, archive))
     return Material(archive, recipe.task, tuple(bands), mean, std, views, train, validation)
 
 

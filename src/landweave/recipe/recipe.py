@@ -55,7 +55,8 @@ class TrainRecipe(Config):
     archive: Path
     """The folder of patches to learn from, relative to where the command is run."""
     network: str = "unet"
-    """Name of a network (unet, resnet18, resnet50, pixel), or forest or linear for a classical baseline."""
+    """Name of a network (unet, fcn, segnet, deeplab, resnet18, resnet50, pixel), or forest or linear for a classical
+    baseline."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What the network takes beside bands and classes (docs/methods/training.md lists them)."""
     task: Task = "pixels"
@@ -69,6 +70,10 @@ class TrainRecipe(Config):
     upsampling: Literal["bilinear", "super"] = "bilinear"
     """How coarser bands come to the finest pixels: bilinear, or super, as the archive's data_super has them (landweave
     patch --super)."""
+    start: Path | None = None
+    """A card to begin from, with its normalisation; left away, first weights are drawn."""
+    only: Path | None = None
+    """A file that names the patches to keep to: text with one id a line, or Parquet with a column id."""
     loss: LossTable = LossTable()
     """What is made small."""
     optimiser: OptimiserTable = OptimiserTable()

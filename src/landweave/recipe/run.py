@@ -20,7 +20,7 @@ from landweave.parallel.norm import norm_over_ranks
 from landweave.parallel.world import World
 from landweave.patches.archive import open_archive
 from landweave.provenance import fingerprint
-from landweave.recipe import classical
+from landweave.recipe import begin, classical
 from landweave.recipe import material as materials
 from landweave.recipe.folder import CARD, CHECKPOINTS, newest, settle
 from landweave.recipe.material import Material
@@ -67,7 +67,9 @@ def run(recipe: TrainRecipe, out: Path, world: World) -> Generator[Record | Prog
 
 def _identity(recipe: TrainRecipe, material: Material, world: World) -> str:
     """What decides the weights: not where the archive lies, when checkpoints come, or how many ranks share the work."""
-    told = recipe.model_dump(mode="json", exclude={"archive", "checkpoint_every_s", "checkpoint_every_steps"})
+    paths = {"archive", "start", "only"}
+    told = recipe.model_dump(mode="json", exclude={*paths, "checkpoint_every_s", "checkpoint_every_steps"})
+    told |= begin.identity(recipe, material.archive)
     return fingerprint({**told, "archive": material.identity, "samples": recipe.samples_per_step(world.size)})
 
 
@@ -115,11 +117,16 @@ def make_step(recipe: TrainRecipe, material: Material, world: World, chosen: pre
 
 
 def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
-    """The network with first weights from the recipe's seed; torch's generator is left as it is."""
+    """The network of the card to begin from, or one with first weights from the recipe's seed.
+
+    torch's generator is left as it is.
+    """
+    arguments = materials.arguments(recipe, material)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        arguments = materials.arguments(recipe, material)
-        network = table.build(recipe.network, len(material.bands), len(material.legend), **arguments)
+        network = begin.network_of(recipe, arguments) or table.build(
+            recipe.network, len(material.bands), len(material.legend), **arguments
+        )
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
