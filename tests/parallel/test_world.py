@@ -66,7 +66,8 @@ def test_a_rank_that_ends_ends_the_others_with_its_name(
     assert here([sys.executable, str(RANKS), "die", str(who), how], 3, threads=1) not in (0, 130)
     out, err = capfd.readouterr()
     assert f"rank {who} ends" in out
-    heard = err if how == "unheard" else out
+    # A rank that is slow to notice by itself is ended by its lifeline, which speaks elsewhere.
+    heard = out + err
     for other in {0, 1, 2} - {who}:
         assert f"rank {other}" in heard
     assert heard.count(said) >= 2
