@@ -13,7 +13,8 @@ from landweave.errors import ConfigError, TaskError
 from landweave.parallel.cost import Cluster
 from landweave.recipe import measure, scale
 from landweave.recipe.recipe import TrainRecipe
-from landweave.recipe.scale import ScaleJob, Scaling
+from landweave.recipe.scale import ScaleJob
+from landweave.report.scaling import efficiencies
 
 EVERY = [measured.of(num) for num in (1, 2, 4)]
 CLUSTER = check(
@@ -69,7 +70,7 @@ def test_efficiency_and_the_parts_of_a_step() -> None:
     # Three quarters of a ring of 2 x 1/2 and 2 x 3/4 times 0.1 s, and its latencies.
     assert found.measured[1].communication_s == pytest.approx(0.75 * (0.1 + 8e-4))
     assert found.measured[2].communication_s == pytest.approx(0.75 * (0.15 + 24e-4))
-    shares = Scaling.efficiencies(found.measured)
+    shares = efficiencies(found.measured)
     assert shares[0] == 1
     assert shares[1] == pytest.approx(EVERY[0].step_s / EVERY[1].step_s)
     assert found.predicted == ()

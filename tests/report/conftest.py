@@ -12,10 +12,12 @@ from landweave.report.material import (
     ClassFigures,
     Curve,
     Estimate,
+    Growth,
     Job,
     Judgement,
     Material,
     Picture,
+    Point,
     Row,
     Run,
 )
@@ -34,6 +36,10 @@ def judgement(name: str, overall: float, folder: Path) -> Judgement:
     )
 
 
+MEASURED = (Point(1, 20.0, 0.4, 0.0, 0.0, 0.61), Point(2, 37.0, 0.41, 0.02, 0.01, 0.58))
+PREDICTED = (Point(4, 4000.0, 0.004, 0.0, 0.0), Point(8, 7000.0, 0.004, 0.001, 0.0))
+
+
 @pytest.fixture
 def material(tmp_path: Path) -> Material:
     ids = np.random.default_rng(2).integers(1, 9, size=(40, 50)).astype(np.uint8)
@@ -44,6 +50,7 @@ def material(tmp_path: Path) -> Material:
         rows=(Row("The whole map", (picture, picture)),),
         shares=tuple((entry, 1 / 8) for entry in LEGEND.classes),
         runs=(Run("U-Net", {"loss": (Curve("training", (1, 2, 3), (2.0, 1.0, 0.5)),)}, {"epochs": "3"}, tmp_path),),
+        growths=(Growth("scale", MEASURED, MEASURED, PREDICTED, "a <cluster>", 800, tmp_path),),
         jobs=(Job("map", {"Speed": "1.2 Mpx/s (120 km²/s)"}, {"read": 1.0, "compute": 3.0}, tmp_path),),
         archives={"Archive": {"patches": "12"}},
         records={"recipe": {"network": "</pre><script>alert(1)</script>"}},

@@ -66,7 +66,7 @@ def test_ids_stand_once_and_links_inside_the_page_lead_somewhere(material: Mater
     ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     inside = [str(a["href"])[1:] for tag, a in reader.elements if tag == "a" and str(a["href"]).startswith("#")]
-    assert inside == ["map", "accuracy", "training", "throughput", "configuration", "files"]
+    assert inside == ["map", "accuracy", "training", "ranks", "throughput", "configuration", "files"]
     assert set(inside) <= set(ids)
 
 
@@ -122,7 +122,9 @@ def test_names_that_are_not_utf8_are_shown_and_linked(material: Material, tmp_pa
     assert 'href="b%FF.tif"' in text
 
 
-@pytest.mark.parametrize("part", ["judgements", "rows", "runs", "jobs", "archives", "records", "files", "versions"])
+@pytest.mark.parametrize(
+    "part", ["judgements", "rows", "runs", "growths", "jobs", "archives", "records", "files", "versions"]
+)
 def test_what_is_not_there_leaves_no_trace(material: Material, tmp_path: Path, part: str) -> None:
     """Any part may be missing: its section and its place in the list of parts are then missing too."""
     without = dataclasses.replace(material, **{part: type(getattr(material, part))()})
@@ -130,7 +132,14 @@ def test_what_is_not_there_leaves_no_trace(material: Material, tmp_path: Path, p
     inside = {str(a["href"])[1:] for tag, a in reader.elements if tag == "a" and str(a["href"]).startswith("#")}
     ids = {str(attributes["id"]) for _, attributes in reader.elements if "id" in attributes}
     assert inside <= ids
-    gone = {"judgements": "accuracy", "rows": "map", "runs": "training", "jobs": "throughput", "files": "files"}
+    gone = {
+        "judgements": "accuracy",
+        "rows": "map",
+        "runs": "training",
+        "growths": "ranks",
+        "jobs": "throughput",
+        "files": "files",
+    }
     assert gone.get(part) not in inside
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
-from landweave.report.scaling import Point, draw
+import pytest
+from tests.report.conftest import MEASURED, PREDICTED
 
-MEASURED = [Point(1, 20.0, 0.4, 0.0, 0.0, 0.61), Point(2, 37.0, 0.41, 0.02, 0.01, 0.58)]
-PREDICTED = [Point(4, 4000.0, 0.004, 0.0, 0.0), Point(8, 7000.0, 0.004, 0.001, 0.0)]
+from landweave.report.material import Material, Point
+from landweave.report.scaling import draw, efficiencies, on_page
 
 
 def test_three_panels_that_name_what_they_show() -> None:
@@ -31,3 +33,21 @@ def test_the_same_numbers_are_the_same_bytes() -> None:
 
 def test_a_step_is_the_sum_of_its_parts() -> None:
     assert MEASURED[1].step_s == 0.44
+
+
+def test_efficiency_is_of_each_rank_over_those_of_the_fewest() -> None:
+    assert efficiencies(MEASURED) == (1.0, pytest.approx(37 / 40))
+    assert efficiencies(PREDICTED) == (1.0, pytest.approx(7 / 8))
+
+
+def test_on_a_page_every_panel_has_words_and_the_colours_of_the_page(material: Material) -> None:
+    drawn = on_page(material.growths[0])
+    roots = [ET.fromstring(svg) for svg in drawn]
+    assert [str(root.get("aria-label")).partition(" on ")[0] for root in roots] == [
+        "scale: samples/s",
+        "scale: parts of a step",
+        "scale: F1",
+    ]
+    assert all(root.get("role") == "img" for root in roots)
+    assert "predicted: a &lt;cluster&gt;" in drawn[0]
+    assert not re.findall(r"#0[0-9a-f]{5}", "".join(drawn))

@@ -25,7 +25,8 @@ from landweave.recipe import measure
 from landweave.recipe.measure import Measured
 from landweave.recipe.recipe import TrainRecipe
 from landweave.report import scaling
-from landweave.report.scaling import Point
+from landweave.report.material import Point
+from landweave.report.scaling import efficiencies
 from landweave.train.log import read_log
 
 FORMAT = 1
@@ -74,13 +75,6 @@ class Scaling:
     costs: Costs
     epoch_samples: int
     cluster: str = ""
-
-    @staticmethod
-    def efficiencies(points: Sequence[Point]) -> tuple[float, ...]:
-        """Samples a second of each rank, over those of each rank of the first point."""
-        return tuple(
-            point.samples_per_s / point.ranks / (points[0].samples_per_s / points[0].ranks) for point in points
-        )
 
 
 def run(job: ScaleJob, out: Path) -> Generator[Progress]:
@@ -225,7 +219,7 @@ def write(out: Path, found: Scaling, job: ScaleJob) -> None:
         "measured": [_told(point) for point in found.measured],
         "fitted": [_told(point) for point in found.fitted],
         "predicted": [_told(point) for point in found.predicted],
-        "efficiency": list(Scaling.efficiencies(found.measured)),
+        "efficiency": list(efficiencies(found.measured)),
         "costs": asdict(found.costs),
         "epoch_samples": found.epoch_samples,
         "cluster": found.cluster,
@@ -255,13 +249,13 @@ def lines(found: Scaling) -> list[str]:
     """What was found as lines of text."""
     head = f"{'ranks':>6} {'samples/s':>10} {'efficiency':>10} {'step':>9} {'compute':>8} {'comm.':>6} {'input':>6}"
     text = ["measured here", f"{head} {'model':>9} {'F1':>6}"]
-    rows = zip(found.measured, Scaling.efficiencies(found.measured), found.fitted, strict=True)
+    rows = zip(found.measured, efficiencies(found.measured), found.fitted, strict=True)
     for point, share, model in rows:
         f1 = "-" if point.f1 is None else f"{point.f1:.3f}"
         text.append(f"{_line(point, share)} {_seconds(model.step_s):>9} {f1:>6}")
     if found.predicted:
         text += ["", f"predicted for {found.cluster}", f"{head} {'epoch':>9}"]
-        for point, share in zip(found.predicted, Scaling.efficiencies(found.predicted), strict=True):
+        for point, share in zip(found.predicted, efficiencies(found.predicted), strict=True):
             text.append(f"{_line(point, share)} {_seconds(found.epoch_samples / point.samples_per_s):>9}")
     return text
 

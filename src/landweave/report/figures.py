@@ -7,7 +7,7 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
@@ -22,20 +22,20 @@ from landweave.legend import Legend
 from landweave.report.material import Curve
 
 # Colours that nothing else uses stand for those of the page, which differ by day and by night.
-_INK, _FAINT = "#010203", "#040506"
-_LINES = ("#070809", "#0a0b0c", "#0d0e0f", "#101112")
-_NAMES = {_INK: "--ink-2", _FAINT: "--rule", **{line: f"--line-{place + 1}" for place, line in enumerate(_LINES)}}
+INK, FAINT = "#010203", "#040506"
+LINES = ("#070809", "#0a0b0c", "#0d0e0f", "#101112")
+_NAMES = {INK: "--ink-2", FAINT: "--rule", **{line: f"--line-{place + 1}" for place, line in enumerate(LINES)}}
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "landweave",
     "font.family": "sans-serif",
     "font.size": 10,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.edgecolor": _FAINT,
-    "grid.color": _FAINT,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.edgecolor": FAINT,
+    "grid.color": FAINT,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -46,19 +46,28 @@ _STYLE: dict[str, Any] = {
 _LOG_FROM = 30.0
 
 
-def curves(quantity: str, lines: Sequence[Curve]) -> str:
-    """One figure of a quantity over training as SVG text that can stand inside HTML."""
+def drawn(draw: Callable[[Axes], None], label: str) -> str:
+    """What `draw` draws, as SVG text that can stand inside HTML; `label` is for who cannot see it."""
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(5.2, 3.0), layout="constrained")
-        axes = figure.add_subplot()
-        for place, line in enumerate(lines):
-            style = ("-", "--", "-.", ":")[place % 4]
-            marker = "o" if len(line.steps) == 1 else None
-            color = _LINES[place % len(_LINES)]
-            axes.plot(line.steps, line.values, style, marker=marker, color=color, label=line.name, linewidth=1.8)
-        _dress(axes, quantity, lines)
-        # Who cannot see the curves reads where they begin and end.
-        return _svg(figure, f"{quantity} over training: " + "; ".join(_words(line) for line in lines))
+        draw(figure.add_subplot())
+        return _svg(figure, label)
+
+
+def curves(quantity: str, lines: Sequence[Curve]) -> str:
+    """One figure of a quantity over training."""
+    # Who cannot see the curves reads where they begin and end.
+    label = f"{quantity} over training: " + "; ".join(_words(line) for line in lines)
+    return drawn(lambda axes: _curves(axes, quantity, lines), label)
+
+
+def _curves(axes: Axes, quantity: str, lines: Sequence[Curve]) -> None:
+    for place, line in enumerate(lines):
+        style = ("-", "--", "-.", ":")[place % 4]
+        marker = "o" if len(line.steps) == 1 else None
+        color = LINES[place % len(LINES)]
+        axes.plot(line.steps, line.values, style, marker=marker, color=color, label=line.name, linewidth=1.8)
+    _dress(axes, quantity, lines)
 
 
 def _dress(axes: Axes, quantity: str, lines: Sequence[Curve]) -> None:
@@ -85,7 +94,7 @@ def _svg(figure: Figure, label: str) -> str:
         body = body.replace(color, f"var({name})")
     # Widths follow the page; an id may stand only once in a page, and every figure has an axes_1.
     body = re.sub(r' (width|height)="[\d.]+pt"', "", body, count=2)
-    own = hashlib.sha256(label.encode()).hexdigest()[:8]
+    own = hashlib.sha256((label + body).encode()).hexdigest()[:8]
     body = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>f{own}-", body)
     safe = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     return body.replace("<svg ", f'<svg role="img" aria-label="{safe}" ', 1)

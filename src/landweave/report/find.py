@@ -1,4 +1,4 @@
-"""Find in folders what a report can show: judgements, maps, runs, archives.
+"""Find in folders what a report can show: judgements, maps, runs, measurements of ranks, archives.
 
 The rooms that write these files stand beside or above this one; here they are read as the plain JSON that
 docs/formats.md describes.
@@ -25,6 +25,7 @@ _NAMES = {
     "archive": "archive.json",
     "record": "job.json",
     "recipe": "recipe.json",
+    "scale": "scale.json",
     "catalog": "catalog.parquet",
     "summary": "summary.json",
 }
@@ -83,7 +84,7 @@ def find(folders: Iterable[Path]) -> Found:
     if not found.files:
         raise ConfigError(
             f"{', '.join(map(str, every)) or 'no folder'}, without any of {', '.join(_NAMES.values())}",
-            "folders that landweave patch, train, map or evaluate wrote",
+            "folders that landweave patch, train, scale, map or evaluate wrote",
             "give at least one of them",
         )
     return found

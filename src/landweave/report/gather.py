@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from landweave.legend import LandClass
-from landweave.report import judged, maps, more, runs
+from landweave.report import growth, judged, maps, more, runs
 from landweave.report.find import Found, find
 from landweave.report.material import Judgement, Material, Row
 from landweave.report.pictures import Place, class_shares, try_rows
 
-_LISTED = ("map", "evaluation", "card", "archive", "catalog", "record", "recipe", "summary")
+_LISTED = ("map", "evaluation", "card", "archive", "catalog", "record", "recipe", "scale", "summary")
 
 
 def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Material:
@@ -38,6 +38,7 @@ def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Mat
         rows=rows,
         shares=shares,
         runs=runs.runs(found),
+        growths=growth.growths(found),
         jobs=_main_first(maps.jobs(found), place),
         archives=runs.archives(found),
         records={name: record.get("configuration", record) for name, record in records.items()},
@@ -98,6 +99,11 @@ def _seen(found: Found, place: Place | None) -> tuple[tuple[Row, ...], tuple[tup
 
 
 def _records(found: Found) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for kind, name in (("record", "Map job"), ("recipe", "Recipe"), ("archive", "Cutting of patches")):
+    for kind, name in (
+        ("record", "Map job"),
+        ("recipe", "Recipe"),
+        ("scale", "More ranks"),
+        ("archive", "Cutting of patches"),
+    ):
         for path in found.of(kind):
             yield f"{name} ({path.parent.name}/{path.name})", found.json(path)

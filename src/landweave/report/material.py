@@ -139,6 +139,55 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A step on so many ranks, measured or predicted.
+
+    Attributes:
+        ranks: How many.
+        samples_per_s: Of all together.
+        compute_s: Of a step.
+        communication_s: Of a step, as far as compute does not hide it.
+        waiting_s: Of a step, for samples.
+        f1: After training so, or None.
+    """
+
+    ranks: int
+    samples_per_s: float
+    compute_s: float
+    communication_s: float
+    waiting_s: float
+    f1: float | None = None
+
+    @property
+    def step_s(self) -> float:
+        """From one step to the next."""
+        return self.compute_s + self.communication_s + self.waiting_s
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A training on more and more ranks.
+
+    Attributes:
+        name: Of its folder.
+        measured: A point for each number of ranks that was measured.
+        fitted: The same numbers of ranks by the model.
+        predicted: For the cluster; empty where none was described.
+        cluster: Name of the cluster.
+        epoch_samples: Training samples of an epoch.
+        path: The file that says so.
+    """
+
+    name: str
+    measured: tuple[Point, ...]
+    fitted: tuple[Point, ...]
+    predicted: tuple[Point, ...]
+    cluster: str
+    epoch_samples: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """Everything that one page shows; what was not found is empty."""
 
@@ -148,6 +197,7 @@ class Material:
     rows: tuple[Row, ...] = ()
     shares: tuple[tuple[LandClass, float], ...] = ()
     runs: tuple[Run, ...] = ()
+    growths: tuple[Growth, ...] = ()
     jobs: tuple[Job, ...] = ()
     archives: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

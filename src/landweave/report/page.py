@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from landweave import provenance
 from landweave.atomic import write_text
-from landweave.report import figures, tables
-from landweave.report.material import Job, Judgement, Material, Picture, Run
+from landweave.report import figures, growth, scaling, tables
+from landweave.report.material import Growth, Job, Judgement, Material, Picture, Run
 
 # Below this width pictures are enlarged pixel by pixel, so that classes stay apart.
 _FINE_BELOW_PX = 480
@@ -58,6 +58,7 @@ def render(material: Material, folder: Path) -> str:
         rows=[{"title": row.title, "pictures": [_picture(p) for p in row.pictures]} for row in material.rows],
         judgements=[_judgement(judgement) for judgement in material.judgements],
         runs=[_run(run) for run in material.runs],
+        growths=[_growth(one) for one in material.growths],
         jobs=[_job(job) for job in material.jobs],
         records={name: _indented(record) for name, record in material.records.items()},
         files=[(link(file, folder), _shown(file, folder)) for file in material.files],
@@ -106,6 +107,7 @@ def _parts(material: Material) -> Iterator[tuple[str, str]]:
         ("map", "The map", material.rows),
         ("accuracy", "How good it is", material.judgements or material.tables),
         ("training", "Training", material.runs),
+        ("ranks", "More ranks", material.growths),
         ("throughput", "Throughput", material.jobs),
         ("configuration", "Configuration", settings),
         ("files", "Files", material.files),
@@ -142,6 +144,11 @@ def _run(run: Run) -> dict[str, Any]:
     # The text is ours: matplotlib escaped every name in it.
     drawn = [Markup(figures.curves(name, lines)) for name, lines in run.curves.items()]
     return {"name": run.name, "facts": run.facts, "figures": drawn}
+
+
+def _growth(one: Growth) -> dict[str, Any]:
+    drawn = [Markup(svg) for svg in scaling.on_page(one)]
+    return {"tables": list(growth.tables_of(one)), "figures": drawn}
 
 
 def _job(job: Job) -> dict[str, Any]:
