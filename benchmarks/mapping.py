@@ -2,8 +2,8 @@
 
 Ratios in one run, with threads equal on both sides; every figure is the median over turns in which both take part.
 The whole job is everything that `landweave map` does after Python and torch are imported: card, catalog, plan, tiles,
-map, item. Without arguments: one turn, a few minutes; --full takes three, and a larger scene against the bare network,
-for loading a card takes as long for a small scene as for a large one.
+map, item. Without arguments: one turn, a few minutes; --full takes three, and larger scenes,
+for starting and loading a card take as long for a small scene as for a large one.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def main() -> None:
         parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
             "disk": lambda: against_disk(folder, turns, large_px, threads),
             "bare": lambda: against_bare(folder, turns, large_px if options.full else edge_px, threads),
-            "pool": lambda: pool_against_one(folder, turns, edge_px),
+            "pool": lambda: pool_against_one(folder, turns, large_px if options.full else edge_px),
         }
         for name, part in parts.items():
             if options.only in {None, name}:
