@@ -117,7 +117,7 @@ def test_a_rank_without_its_archive_tells_the_others(
     text = recipe.read_text()
     said = train_apart(tmp_path, capfd, text, text.replace("/archive", "/nowhere"))
     assert "nowhere" in said
-    assert "rank 0 of 2, which waited for a rank that has ended; rank 1 has ended: " in said
+    assert "rank 0 of 2, which waited for another one in vain; rank 1 has ended: " in said
     assert "all ranks to go on together" in said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -51,6 +52,23 @@ def test_the_first_rank_may_fail_or_leave(ends: list[Lifeline], failed: str | No
     ends[0].leave(failed)
     for end in ends[1:]:
         assert end.who(5 if failed else 0.1) == (Lost(0, failed) if failed else None)
+
+
+def test_who_did_not_wait_is_the_one_that_hangs(ends: list[Lifeline], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifeline, "_SKEW_S", 0.3)
+    with ThreadPoolExecutor(2) as pool:
+        for lost in pool.map(lambda end: end.who_hangs(5), [ends[0], ends[2]]):
+            assert str(lost) == "rank 1 hangs: it lives, but did not come where the others waited for it"
+    assert ends[1].who(5) == ends[0].who(0)
+
+
+def test_all_that_did_not_wait_are_named(ends: list[Lifeline], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifeline, "_SKEW_S", 0.1)
+    assert str(ends[2].who_hangs(5)).endswith("the others waited for it; nor did rank 1")
+
+
+def test_a_first_rank_that_answers_no_more_is_named(ends: list[Lifeline]) -> None:
+    assert str(ends[1].who_hangs(0.1)) == "rank 0 hangs: it answers no more"
 
 
 def test_who_leaves_in_peace_is_not_lost(ends: list[Lifeline]) -> None:

@@ -57,12 +57,14 @@ def test_ranks_work_together() -> None:
     [
         (2, "killed", "rank 2 has ended: it was killed or crashed without a word"),
         (0, "unheard", "rank 0 has ended: ValueError: seven is no batch"),
+        (1, "hangs", "rank 1 hangs: it lives, but did not come where the others waited for it"),
+        (0, "hangs", "rank 0 hangs: it lives, but did not come where the others waited for it"),
     ],
 )
 def test_a_rank_that_ends_ends_the_others_with_its_name(
     who: int, how: str, said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Killed, and failed while the others wait for something that does not notice."""
+    """Killed, failed while the others wait for something that does not notice, and alive without going on."""
     assert here([sys.executable, str(RANKS), "die", str(who), how], 3, threads=1) not in (0, 130)
     out, err = capfd.readouterr()
     assert f"rank {who} ends" in out

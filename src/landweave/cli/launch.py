@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from landweave.parallel.launch import TIMEOUT_S
+
 if TYPE_CHECKING:
     from landweave.parallel.launch import SlurmJob
 
@@ -21,6 +23,7 @@ def launch(
     ranks: Annotated[int, typer.Option(help="Processes that train together, here or on Spark.", min=1)] = 2,
     sets: Annotated[list[str] | None, typer.Option("--set", help="Any key: --set epochs=3.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    timeout_s: Annotated[float, typer.Option(help="How long ranks wait for one that hangs.", min=1)] = TIMEOUT_S,
     threads: Annotated[int | None, typer.Option(help="Of each rank here; its share of the cores.", min=1)] = None,
     script: Annotated[Path, typer.Option(help="The script to write.", rich_help_panel=_SLURM)] = Path("train.slurm"),
     nodes: Annotated[int, typer.Option(help="Machines.", rich_help_panel=_SLURM)] = 1,
@@ -52,7 +55,7 @@ def launch(
 
     # A mistake is said here, not by every rank, or hours later in a queue.
     load(TrainRecipe, recipe, sets or ())
-    words = ["train", str(recipe), "-o", str(out), "--device", device]
+    words = ["train", str(recipe), "-o", str(out), "--device", device, "--timeout-s", f"{timeout_s:g}"]
     words += [word for text in sets or () for word in ("--set", text)]
     match on:
         case "here":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from landweave.parallel.launch import STOPPED
+from landweave.parallel.launch import STOPPED, TIMEOUT_S
 
 if TYPE_CHECKING:
     from landweave.parallel.world import World
@@ -25,6 +25,9 @@ def train(
         list[str] | None, typer.Option("--set", help="Any key: --set epochs=3 --set optimiser.rate=1e-4.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    timeout_s: Annotated[
+        float, typer.Option(help="Of several ranks: how long they wait for one that hangs.", min=1)
+    ] = TIMEOUT_S,
 ) -> None:
     """Train a network, or a classical baseline, on an archive of patches.
 
@@ -39,7 +42,7 @@ def train(
     from landweave.recipe.folder import CARD
     from landweave.recipe.kinds import load_recipe, run
 
-    with make_world(device) as world:
+    with make_world(device, timeout_s) as world:
         # Inside, so that a rank that cannot read its recipe tells the others why it ends.
         wanted = load_recipe(recipe, sets or ())
         records = _until_stopped(run(wanted, out, world), world)
@@ -61,12 +64,15 @@ def _until_stopped(records: Generator[Any], world: World) -> Iterator[Any]:
             raise KeyboardInterrupt
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, note)
-    for record in records:
-        yield record
-        if world.any(stop.is_set()):
-            # Closing writes a checkpoint. Launchers kill all ranks as soon as one ends, so that all wait for it.
-            records.close()
-            world.wait()
-            sys.exit(STOPPED)
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        for record in records:
+            yield record
+            if world.any(stop.is_set()):
+                # Closing writes a checkpoint. Launchers kill all ranks as soon as one ends, so that all wait for it.
+                records.close()
+                world.wait()
+                sys.exit(STOPPED)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -23,6 +23,8 @@ _LATE_S = 20.0
 _POLL_S = 0.05
 # What the command line leaves with when it was asked to stop and has saved.
 STOPPED = 130
+# A dead rank is noticed at once by its closed connection; this is for one that lives and does not come.
+TIMEOUT_S = 300.0
 
 
 def command() -> str:

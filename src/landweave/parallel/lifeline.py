@@ -19,22 +19,29 @@ _GRACE_S = 7.0
 _LISTEN_S = 0.2
 TOKEN_BYTES = 16
 _DIED = "it was killed or crashed without a word"
+# How much later than the first of them others may find that they waited in vain.
+_SKEW_S = 4.0
+_HANGS = "hangs"
+_ABSENT = "it lives, but did not come where the others waited for it"
+_SILENT = "it answers no more"
 
 
 @dataclass(frozen=True)
 class Lost:
-    """A rank that ended before the others.
+    """A rank that ended before the others, or keeps them waiting.
 
     Attributes:
         rank: Which.
         why: What it said last, or that it said nothing.
+        what: What became of it.
     """
 
     rank: int
     why: str = _DIED
+    what: str = "has ended"
 
     def __str__(self) -> str:
-        return f"rank {self.rank} has ended: {self.why}"
+        return f"rank {self.rank} {self.what}: {self.why}"
 
 
 @dataclass
@@ -57,6 +64,7 @@ class Lifeline:
     _left: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _buffers: dict[socket.socket, bytes] = field(default_factory=dict)
+    _waited: set[int] = field(default_factory=set)
 
     @classmethod
     def listen(cls, host: str) -> Lifeline:
@@ -85,6 +93,16 @@ class Lifeline:
         """The rank that was lost first, as soon as it is known; None when it is not known in time."""
         self._heard.wait(timeout_s)
         return self._lost
+
+    def who_hangs(self, timeout_s: float) -> Lost | None:
+        """As `who`, for a rank that waited for others in vain: of those that live, who did not wait is named."""
+        if self._server:
+            self._hear_of_waiting(self.rank)
+        elif 0 in self.peers:
+            with contextlib.suppress(OSError):
+                self.peers[0].sendall(_message(waited=self.rank))
+        # The first rank always has an answer, unless it is the one that hangs, and so much that no thread of it runs.
+        return self.who(timeout_s) or (None if self._server else Lost(0, _SILENT, _HANGS))
 
     def leave(self, failed: str | None = None) -> None:
         """Close this end: in peace, or with the reason why this rank cannot go on."""
@@ -143,7 +161,9 @@ class Lifeline:
             if self._lost:
                 self._tell(line, self._lost)
         elif known and "lost" in told:
-            self._set(Lost(int(told["lost"]), str(told["why"])))
+            self._set(Lost(int(told["lost"]), str(told["why"]), str(told["what"])))
+        elif known and "waited" in told:
+            self._hear_of_waiting(int(told["waited"]))
         elif known and "failed" in told:
             self._note(line, str(told["failed"]))
         elif known and "bye" in told:
@@ -155,13 +175,31 @@ class Lifeline:
             if other is line:
                 del self.peers[rank]
                 self._set(Lost(rank, why) if why else Lost(rank))
+        self._tell_all()
+
+    def _hear_of_waiting(self, rank: int) -> None:
+        if not self._waited:
+            threading.Thread(target=self._name_missing, name="lifeline-missing", daemon=True).start()
+        self._waited.add(rank)
+
+    def _name_missing(self) -> None:
+        """Once all who waited have said so, name the others."""
+        if self._left.wait(_SKEW_S) or self._lost:
+            return
+        missing = sorted({self.rank, *self.peers} - self._waited)
+        if missing:
+            also = f"; nor did rank {', '.join(map(str, missing[1:]))}" if missing[1:] else ""
+            self._set(Lost(missing[0], _ABSENT + also, _HANGS))
+            self._tell_all()
+
+    def _tell_all(self) -> None:
         if self._server and self._lost:
-            for other in self.peers.values():
+            for other in list(self.peers.values()):
                 self._tell(other, self._lost)
 
     def _tell(self, line: socket.socket, lost: Lost) -> None:
         with contextlib.suppress(OSError):
-            line.sendall(_message(lost=lost.rank, why=lost.why))
+            line.sendall(_message(lost=lost.rank, why=lost.why, what=lost.what))
 
     def _set(self, lost: Lost) -> None:
         if self._lost is None:
@@ -173,7 +211,7 @@ class Lifeline:
         """End this process when it has not left by itself."""
         if not self._left.wait(_GRACE_S):
             logging.getLogger(__name__).critical(
-                "given: rank %d, which waits for others; %s\nexpected: all ranks to go on together\n"
+                "given: rank %d, which does not come to its end; %s\nexpected: all ranks to go on together\n"
                 "to do: mend what ended that rank and run the same command again: checkpoints are kept",
                 self.rank,
                 self._lost,

@@ -14,12 +14,14 @@ from types import TracebackType
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from landweave.errors import ConfigError, LandweaveError, TaskError
+from landweave.parallel.launch import TIMEOUT_S
 from landweave.parallel.lifeline import TOKEN_BYTES, Lifeline
 
-# A dead rank is noticed at once by its closed connection; this is for one that hangs, or writes a card for long.
-_TIMEOUT_S = 600
+# Machines of a cluster start one after the other.
+_JOIN_S = 600
 # What gloo and NCCL say of a rank that is gone.
 _LOST = (
     "Connection closed by peer",
@@ -98,13 +100,14 @@ class World:
 
 
 @contextmanager
-def make_world(device: str = "auto") -> Iterator[World]:
+def make_world(device: str = "auto", timeout_s: float = TIMEOUT_S) -> Iterator[World]:
     """The world that torchrun or srun describes in the environment, or one process alone.
 
     A rank that ends before the others, however it ends, ends them within ten seconds, and they say which it was.
 
     Args:
         device: "auto" takes the CUDA device of this rank's number on its machine where there is one, else the CPU.
+        timeout_s: How long ranks wait for one that lives but does not come; then all end, and name it.
 
     Raises:
         ConfigError: The device is not at hand, or the environment describes no world.
@@ -116,8 +119,9 @@ def make_world(device: str = "auto") -> Iterator[World]:
         yield World(device=chosen)
         return
     backend = "nccl" if chosen.type == "cuda" else "gloo"
-    timeout = datetime.timedelta(seconds=_TIMEOUT_S)
-    dist.init_process_group(backend, timeout=timeout, rank=place.rank, world_size=place.size)
+    store, _, _ = next(rendezvous("env://", place.rank, place.size, timeout=datetime.timedelta(seconds=_JOIN_S)))
+    waits = datetime.timedelta(seconds=timeout_s)
+    dist.init_process_group(backend, store=store, timeout=waits, rank=place.rank, world_size=place.size)
     world = World(place.rank, place.size, chosen)
     try:
         with _Together(world):
@@ -143,14 +147,14 @@ class _Together:
     ) -> None:
         line = self.line
         assert line is not None
-        lost = line.who(_NAMING_S) if _is_lost(error) else line.who(0)
+        lost = line.who_hangs(_NAMING_S) if _is_lost(error) else line.who(0)
         # Who leaves with an exit code has agreed on it with the others.
         asked = error is None or isinstance(error, SystemExit | GeneratorExit)
         line.leave(None if asked else f"{type(error).__name__}: {error}"[:_MOST])
         if isinstance(error, LandweaveError) or not (_is_lost(error) or (lost and isinstance(error, RuntimeError))):
             return
         raise TaskError(
-            f"rank {self.world.rank} of {self.world.size}, which waited for a rank that has ended"
+            f"rank {self.world.rank} of {self.world.size}, which waited for another one in vain"
             + (f"; {lost}" if lost else ""),
             "all ranks to go on together",
             "read what the other ranks said, mend it, and run the same command again: checkpoints are kept",
