@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,21 @@ def test_a_baseline_that_does_not_tell_is_refused(baseline: str | None, told: fl
     assert "does not tell" in caught.value.given
     assert "04.00" in caught.value.expected
     assert "--offset 0" in caught.value.do
+
+
+@pytest.mark.parametrize("told", [5, -0.1, 1000, float("nan")])
+def test_an_offset_that_no_baseline_has_is_refused(told: float) -> None:
+    with pytest.raises(RadiometryError) as caught:
+        sensor("sentinel-2-l2a").offset_number("N9999", told)
+    assert f"offset {told:g}" in caught.value.given
+    assert "0 or -1000" in caught.value.expected
+    assert "correct --offset" in caught.value.do
+
+
+def test_before_the_first_rule_nothing_is_added() -> None:
+    own = dataclasses.replace(sensor("sentinel-2-l2a"), baseline_offsets={"04.00": -1000.0})
+    assert own.offset_number("03.01") == 0
+    assert own.offset_number("04.00") == -1000
 
 
 def test_an_offset_that_contradicts_the_baseline_is_refused() -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from landweave.config import Config, check, nearest, read_toml
 from landweave.errors import RadiometryError, SensorError
@@ -106,31 +106,47 @@ class Sensor:
             told: What a sidecar or `--offset` says; it wins where the baseline does not tell.
 
         Raises:
-            RadiometryError: The baseline does not tell ("N9999", None) and nobody told; or both tell, differently.
+            RadiometryError: The baseline does not tell ("N9999", None) and nobody told; or both tell, differently; or
+                what was told is an offset that no baseline has.
         """
         if not self.baseline_offsets:
             return told or 0.0
-        known = self._known_offset(baseline)
-        if known is None and told is None:
-            raise RadiometryError(
-                f"{self.name} with processing baseline {baseline or 'unknown'}, which does not tell the offset",
-                "a baseline that tells (below 04.00: 0, from 04.00 on: -1000), or the offset itself",
-                "say it with --offset 0 or --offset -1000, or as offset in a sidecar TOML",
-            )
-        if known is not None and told is not None and known != told:
+        known = self.baseline_offset(baseline)
+        if known is None:
+            return self._told_offset(baseline, told)
+        if told is not None and known != told:
             raise RadiometryError(
                 f"offset {told:g} for {self.name} with processing baseline {baseline}",
                 f"offset {known:g}, which this baseline has",
                 "leave --offset away, or correct the baseline in the sidecar",
             )
-        return told if known is None else known  # type: ignore[return-value]
+        return known
 
-    def _known_offset(self, baseline: str | None) -> float | None:
+    def _told_offset(self, baseline: str | None, told: float | None) -> float:
+        if told is None:
+            raise RadiometryError(
+                f"{self.name} with processing baseline {baseline or 'unknown'}, which does not tell the offset",
+                "a baseline that tells (below 04.00: 0, from 04.00 on: -1000), or the offset itself",
+                "say it with --offset 0 or --offset -1000, or as offset in a sidecar TOML",
+            )
+        # One that no baseline has is a slip, or reflectance instead of stored numbers.
+        known = sorted({0.0, *self.baseline_offsets.values()}, reverse=True)
+        if told not in known:
+            raise RadiometryError(
+                f"offset {told:g} for {self.name}",
+                f"in stored numbers, {' or '.join(f'{number:g}' for number in known)}",
+                "correct --offset, or describe the file with a sidecar",
+            )
+        return told
+
+    def baseline_offset(self, baseline: str | None) -> float | None:
+        """The number that a processing baseline adds to stored ones; None where it does not tell."""
         digits = "".join(character for character in baseline or "" if character.isdigit())
         if len(digits) != 4 or digits == "9999":
             return None
         rules = {start.replace(".", ""): offset for start, offset in self.baseline_offsets.items()}
-        return rules[max(start for start in rules if start <= digits)]
+        begun = [start for start in rules if start <= digits]
+        return rules[max(begun)] if begun else 0.0
 
 
 class _BandTable(Config):
@@ -146,9 +162,9 @@ class _BandTable(Config):
     """Edge of a pixel on the ground in m."""
     unit: Unit | None = None
     """Unit of the physical value where it differs from the sensor's."""
-    scale: float | None = None
+    scale: FiniteFloat | None = Field(default=None, gt=0)
     """Scale where it differs from the sensor's."""
-    offset: float | None = None
+    offset: FiniteFloat | None = None
     """Offset where it differs from the sensor's."""
 
 
@@ -161,9 +177,9 @@ class SensorTable(Config):
     """Where the numbers come from."""
     unit: Unit
     """Unit of the physical values."""
-    scale: float = 1.0
+    scale: FiniteFloat = Field(default=1.0, gt=0)
     """Physical value = stored number * scale + offset."""
-    offset: float = 0.0
+    offset: FiniteFloat = 0.0
     """Physical value of the stored number 0."""
     dtype: DType = "uint16"
     """Type of the stored numbers."""
@@ -171,7 +187,7 @@ class SensorTable(Config):
     """The stored number that means no data; nan for floats; "none" where every number is a value."""
     rgb: tuple[str, str, str]
     """Bands for red, green and blue of a picture."""
-    baseline_offsets: dict[str, float] = Field(default_factory=dict)
+    baseline_offsets: dict[str, FiniteFloat] = Field(default_factory=dict)
     """From which processing baseline on which number is added before scaling; scale and offset describe the newest."""
     bands: list[_BandTable]
     """The bands in the product's order."""

@@ -73,6 +73,8 @@ def test_other_satellites_and_levels_are_refused(tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize(("group", "key", "value"), [
     ("LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", "REFLECTANCE_MULT_BAND_4", "2.0e-05"),
     ("LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", "REFLECTANCE_ADD_BAND_2", "0"),
+    ("LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", "REFLECTANCE_MULT_BAND_4", "2.75e-"),
+    ("LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", "REFLECTANCE_MULT_BAND_4", "nan"),
     ("LEVEL2_SURFACE_TEMPERATURE_PARAMETERS", "TEMPERATURE_ADD_BAND_ST_B10", "0.1"),
 ])  # fmt: skip
 def test_other_scales_and_offsets_are_refused(tmp_path: Path, group: str, key: str, value: str) -> None:
@@ -105,6 +107,28 @@ def test_a_strange_time_is_named(tmp_path: Path) -> None:
     changed["IMAGE_ATTRIBUTES"]["DATE_ACQUIRED"] = "yesterday"
     with pytest.raises(SceneError, match="yesterday"):
         read_landsat(write_landsat(tmp_path, mtl=changed), LANDSAT)
+
+
+def test_clouds_that_are_no_number_are_named(tmp_path: Path) -> None:
+    changed = copy.deepcopy(MTL)
+    changed["IMAGE_ATTRIBUTES"]["CLOUD_COVER"] = "few"
+    with pytest.raises(SceneError) as caught:
+        read_landsat(write_landsat(tmp_path, mtl=changed), LANDSAT)
+    assert "CLOUD_COVER = few" in caught.value.given
+    assert caught.value.expected == "per cent"
+    assert "fetch" in caught.value.do
+
+
+def test_a_text_without_its_end_was_cut(tmp_path: Path) -> None:
+    folder = write_landsat(tmp_path, metadata="txt")
+    path = folder / f"{LANDSAT}_MTL.txt"
+    # Cut within the last number that counts, it would otherwise be read as another number.
+    path.write_text(path.read_text()[: path.read_text().index("REFLECTANCE_ADD_BAND_2 = -0") + 27])
+    with pytest.raises(SceneError) as caught:
+        read_landsat(folder, LANDSAT)
+    assert "END is missing" in caught.value.given
+    assert "whole metadata" in caught.value.expected
+    assert "fetch" in caught.value.do
 
 
 def test_unknown_clouds(tmp_path: Path) -> None:

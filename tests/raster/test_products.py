@@ -170,6 +170,13 @@ def test_names_that_are_not_utf8_or_long(tmp_path: Path) -> None:
     found.unread[0].reason.given.encode("utf-8")
 
 
+def test_links_to_a_folder_count_once(tmp_path: Path) -> None:
+    write_sidecar_tif(tmp_path)
+    # One leads round in a circle.
+    (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)
+    assert [scene.id for scene in recognise(tmp_path).scenes] == ["mine"]
+
+
 def test_findings_add_up() -> None:
     unread = Unread(Path("a"), SceneError("a", "b", "c"))
     assert Found(()) + Found((), (unread,)) + Found((), (unread,)) == Found((), (unread, unread))

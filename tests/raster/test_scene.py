@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 from tests.raster.making import WHEN, grid
 
-from landweave.errors import GridError, SensorError
+from landweave.errors import GridError, RadiometryError, SensorError
 from landweave.raster.scene import BandFile, Scene, check_grids
 from landweave.sensors import sensor
 
@@ -58,6 +59,15 @@ STRANGERS = {
     "another place": grid(30, 20).translate_pix(30, 0),
     "another size": grid(60, 20),
 }
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(0, 0), (math.nan, 0), (1, math.inf)])
+def test_numbers_that_make_no_values_are_refused(scale: float, offset: float) -> None:
+    with pytest.raises(RadiometryError) as caught:
+        BandFile("a.tif", 1, scale, offset)
+    assert f"scale {scale:g} and offset {offset:g} for a.tif" in caught.value.given
+    assert "not 0" in caught.value.expected
+    assert "sidecar" in caught.value.do
 
 
 @pytest.mark.parametrize("case", STRANGERS)

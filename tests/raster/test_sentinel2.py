@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +131,17 @@ def test_damaged_safe_folders(tmp_path: Path) -> None:
     safe = write_safe(tmp_path)
     xml = safe / "MTD_MSIL2A.xml"
     whole = xml.read_text()
-    for damaged in ("", whole[: len(whole) // 2], whole.replace("PRODUCT_START_TIME", "X"), "no xml"):
+    band_id = re.compile(r' band_id="\d+"')
+    for damaged in (
+        "",
+        whole[: len(whole) // 2],
+        whole.replace("PRODUCT_START_TIME", "X"),
+        "no xml",
+        band_id.sub(' band_id="77"', whole),
+        band_id.sub("", whole),
+        whole.replace(">10000<", ">0<"),
+        whole.replace(">10000<", ">nan<"),
+    ):
         xml.write_text(damaged)
         error = refused(safe)
         assert "MTD_MSIL2A.xml" in error.given
@@ -140,6 +151,21 @@ def test_damaged_safe_folders(tmp_path: Path) -> None:
     band = next(safe.rglob("*_B02_10m.tif"))
     band.write_bytes(b"")
     assert "B02_10m.tif" in refused(safe).given
+
+
+def test_a_name_with_an_impossible_time(tmp_path: Path) -> None:
+    folder = tmp_path / PRODUCT.replace("20240701T101530", "20249999T999999")
+    error = band_folder_refused(band_folder(folder, {"B02": 10, "B03": 10}))
+    assert "do not tell level, time" in error.given
+    assert "S2B_MSIL2A" in error.expected
+    assert "restore" in error.do
+
+
+def band_folder_refused(folder: Path) -> LandweaveError:
+    assert is_band_folder(folder)
+    with pytest.raises(SceneError) as caught:
+        read_band_folder(folder, None)
+    return caught.value
 
 
 def test_a_safe_folder_without_bands_or_name(tmp_path: Path) -> None:

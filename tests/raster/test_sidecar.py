@@ -93,6 +93,12 @@ REFUSED: dict[str, tuple[str, float | None, type[LandweaveError], str, str, str]
     ),
     "unknown key": (sidecar('sensr = "x"'), None, ConfigError, "unknown key sensr", "sensor", "formats.md"),
     "no time": (sidecar(without="datetime"), None, ConfigError, "datetime is missing", "required", "mend"),
+    "scale 0": (sidecar("scale = 0.0"), None, ConfigError, "scale = 0.0", "greater than 0", "mend"),
+    "scale NaN": (sidecar("scale = nan"), None, ConfigError, "scale = nan", "finite", "mend"),
+    "offset NaN": (sidecar("offset = nan", without="baseline"), None, ConfigError, "offset = nan", "finite", "mend"),
+    "mask beyond": (
+        sidecar("[mask]", 'kind = "valid"', "index = 9"), None, SceneError, "index 9", "which has 4", "correct index",
+    ),
     "wrong mask": (sidecar('[mask]', 'kind = "clouds"'), None, ConfigError, "clouds", "scl", "mend"),
 }  # fmt: skip
 
@@ -107,6 +113,15 @@ def test_what_is_refused_and_how(tmp_path: Path, case: str) -> None:
     assert given in caught.value.given
     assert expected in caught.value.expected
     assert do in caught.value.do
+
+
+def test_complex_numbers_are_refused(tmp_path: Path) -> None:
+    path = write_sidecar_tif(tmp_path, array=np.ones((4, *grid().shape), np.complex64))
+    with pytest.raises(SceneError) as caught:
+        read_sidecar(path, None)
+    assert "complex64" in caught.value.given
+    assert "floating-point" in caught.value.expected
+    assert "write amplitudes" in caught.value.do
 
 
 def test_bands_that_are_not_used(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def from_item(item: pystac.Item, told: float | None = None, sensors: Mapping[str
         return _scene(item, told, sensors)
     except LandweaveError:
         raise
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (ArithmeticError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise SceneError(
             f"item {item.id}: {type(error).__name__}: {error}",
             "a STAC item with the projection, eo and raster extensions as they are published",

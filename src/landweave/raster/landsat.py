@@ -46,8 +46,6 @@ def read_landsat(folder: Path, product: str) -> Scene:
         raise SceneError(
             f"{folder} without any band of {product}", f"files such as {product}_SR_B4.TIF", "fetch the bands"
         )
-    # The agency writes -1 where clouds were not assessed.
-    clouds = facts.get("CLOUD_COVER")
     mask = MaskFile(str(there["QA_PIXEL"]), "qa_pixel") if "QA_PIXEL" in there else None
     grids = {name: grid_of(file.href) for name, file in files.items()}
     check_grids(product, {**grids, **({"QA_PIXEL": grid_of(mask.href)} if mask else {})})
@@ -58,7 +56,7 @@ def read_landsat(folder: Path, product: str) -> Scene:
         grid=next(iter(grids.values())),
         files=files,
         mask=mask,
-        cloud_cover=None if clouds is None or float(clouds) < 0 else float(clouds),
+        cloud_cover=_clouds(folder, facts),
     )
 
 
@@ -86,13 +84,20 @@ def _band_file(path: Path, band: Band, known: Sensor, facts: Mapping[str, str]) 
     suffix = f"BAND_ST_B{number}" if quantity == "TEMPERATURE" else f"BAND_{number}"
     for what, expected in (("MULT", band.scale), ("ADD", band.offset)):
         stated = facts.get(f"{quantity}_{what}_{suffix}")
-        if stated is not None and abs(float(stated) - expected) > 1e-6 * max(1.0, abs(expected)):
+        if stated is not None and not _agrees(stated, expected):
             raise RadiometryError(
                 f"{quantity}_{what}_{suffix} = {stated} beside {path.name}",
                 f"{expected:g}, as in Collection 2 level 2",
                 "fetch the product again, or describe the file with a sidecar TOML",
             )
     return BandFile(str(path), 1, band.scale, band.offset, known.nodata)
+
+
+def _agrees(stated: str, expected: float) -> bool:
+    try:
+        return abs(float(stated) - expected) <= 1e-6 * max(1.0, abs(expected))
+    except ValueError:
+        return False
 
 
 def _facts(folder: Path, product: str) -> dict[str, str]:
@@ -107,7 +112,7 @@ def _facts(folder: Path, product: str) -> dict[str, str]:
         if path.suffix == ".xml":
             return _xml_facts(ET.parse(path).getroot())
         return _text_facts(path.read_text(encoding="utf-8"))
-    except (ValueError, KeyError, AttributeError, OSError, ET.ParseError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, ET.ParseError) as error:
         raise SceneError(
             f"{path}: {error}", "whole metadata of Landsat Collection 2", "fetch the metadata file again"
         ) from error
@@ -136,8 +141,9 @@ def _text_facts(text: str) -> dict[str, str]:
             group = value
         elif group in _GROUPS and value and key != "END_GROUP":
             facts[key] = value.strip('"')
-    if not facts:
-        raise ValueError(f"none of the groups {', '.join(_GROUPS)}")
+    # A text that was cut is still a text; what it lost may be the digits of its last number.
+    if not facts or text.rsplit(maxsplit=1)[-1] != "END":
+        raise ValueError(f"END is missing, or all of the groups {', '.join(_GROUPS)}")
     return facts
 
 
@@ -147,6 +153,18 @@ def _stac_facts(values: dict[str, Any]) -> dict[str, str]:
     if (clouds := properties.get("eo:cloud_cover")) is not None:
         facts["CLOUD_COVER"] = str(clouds)
     return facts
+
+
+def _clouds(folder: Path, facts: Mapping[str, str]) -> float | None:
+    text = facts.get("CLOUD_COVER", "-1")
+    try:
+        clouds = float(text)
+    except ValueError as error:
+        raise SceneError(
+            f"CLOUD_COVER = {text} in the metadata in {folder}", "per cent", "fetch the metadata again"
+        ) from error
+    # The agency writes -1 where clouds were not assessed.
+    return clouds if clouds >= 0 else None
 
 
 def _time(folder: Path, facts: Mapping[str, str]) -> dt.datetime:

@@ -59,14 +59,18 @@ def recognise(folder: Path, offset: float | None = None, sensors: Mapping[str, S
     if folder.is_file():
         outcomes = [_try(folder, partial(_sidecar, folder, offset, sensors or {}))]
     elif folder.is_dir():
-        outcomes = list(_walk(folder, offset, sensors or {}))
+        outcomes = list(_walk(folder, offset, sensors or {}, set()))
     else:
         raise SceneError(f"{folder}, which is not there", "a folder of scenes", "check the path")
     found = sum(outcomes, Found(()))
     return Found(tuple(sorted(found.scenes, key=lambda scene: (scene.datetime, scene.id))), found.unread)
 
 
-def _walk(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> Iterator[Found]:
+def _walk(folder: Path, told: float | None, sensors: Mapping[str, Sensor], seen: set[Path]) -> Iterator[Found]:
+    # Links may lead to a folder twice, or round in a circle.
+    if (real := folder.resolve()) in seen:
+        return
+    seen.add(real)
     # A SAFE folder is one scene: nothing in it is looked at for itself.
     if is_safe(folder):
         yield _try(folder, lambda: [read_safe(folder, told)])
@@ -78,7 +82,7 @@ def _walk(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> It
         yield found
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith("."):
-            yield from _walk(path, told, sensors)
+            yield from _walk(path, told, sensors, seen)
         elif path.suffix.lower() in _TIFF and path not in claimed and not path.name.startswith("."):
             yield Found((), (Unread(path, _no_sidecar(path), is_product=False),))
         elif path.suffix.lower() == ".json" and not path.stat().st_size:

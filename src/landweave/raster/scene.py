@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from odc.geo.geobox import GeoBox
 
-from landweave.errors import GridError, SensorError
+from landweave.errors import GridError, RadiometryError, SensorError
 from landweave.sensors import Band, Sensor
 
 MaskKind = Literal["scl", "qa_pixel", "cloud_mask", "valid"]
@@ -32,6 +33,15 @@ class BandFile:
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = None
+
+    def __post_init__(self) -> None:
+        # Here, whatever metadata they come from: a scale of 0 would make a scene of one value without a word.
+        if not (math.isfinite(self.scale) and math.isfinite(self.offset) and self.scale):
+            raise RadiometryError(
+                f"scale {self.scale:g} and offset {self.offset:g} for {self.href}",
+                "finite numbers, the scale not 0",
+                "fetch the metadata again, or describe the file with a sidecar",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,8 +156,9 @@ def _named_facts(name: str) -> _Facts | None:
     match = _PRODUCT.search(name)
     if match is None:
         return None
-    _, level, time, baseline = match.groups()
-    return _Facts(name.removesuffix(".SAFE"), level, _time(time), _baseline(baseline))
+    _, level, text, baseline = match.groups()
+    time = _time(text)
+    return None if time is None else _Facts(name.removesuffix(".SAFE"), level, time, _baseline(baseline))
 
 
 def _baseline(stated: str | None) -> str | None:
@@ -166,8 +167,12 @@ def _baseline(stated: str | None) -> str | None:
     return None if not digits else "N9999" if digits == "9999" else f"{digits[:2]}.{digits[2:]}"
 
 
-def _time(text: str) -> dt.datetime:
-    return dt.datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC)
+def _time(text: str) -> dt.datetime | None:
+    """The time in a product's name; None where the digits are none."""
+    try:
+        return dt.datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None
 
 
 def _earth_engine(folder: Path) -> _Facts | None:
@@ -195,9 +200,9 @@ def _safe_facts(folder: Path) -> _Facts:
         return facts
     try:
         return _xml_facts(ET.parse(path).getroot(), folder.name)
-    except (ET.ParseError, OSError, ValueError, StopIteration) as error:
+    except (ET.ParseError, OSError, ValueError) as error:
         raise SceneError(
-            f"{path}: {error or 'an element is missing'}",
+            f"{path}: {error}",
             "a whole product metadata file of Sentinel-2",
             "fetch the product again, or correct the file",
         ) from error
@@ -212,6 +217,8 @@ def _xml_facts(root: ET.Element, name: str) -> _Facts:
     time = _text(root, "PRODUCT_START_TIME")
     if time is None:
         raise ValueError("PRODUCT_START_TIME is missing")
+    if not float(quantification) > 0:
+        raise ValueError(f"QUANTIFICATION_VALUE {quantification}")
     return _Facts(
         id=uri.removesuffix(".SAFE"),
         level=level,
@@ -224,13 +231,17 @@ def _xml_facts(root: ET.Element, name: str) -> _Facts:
 
 
 # The order of band_id in the metadata of both levels.
-_BAND_IDS = ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"]
+_BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
+_BAND_IDS = {str(number): name for number, name in enumerate(_BANDS)}
 
 
 def _offsets(root: ET.Element) -> Iterator[tuple[str, float]]:
     for element in root.iter():
         if element.tag in ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET") and element.text:
-            yield _BAND_IDS[int(element.attrib["band_id"])], float(element.text)
+            band_id = element.get("band_id", "")
+            if band_id not in _BAND_IDS:
+                raise ValueError(f"{element.tag} of a band_id {band_id!r}")
+            yield _BAND_IDS[band_id], float(element.text)
 
 
 def _text(root: ET.Element, tag: str) -> str | None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from odc.geo.geobox import GeoBox
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 from rasterio import Affine
 
 from landweave.config import Config, load
 from landweave.errors import GridError, RadiometryError, SceneError, SensorError
 from landweave.raster.arrays import SUFFIX
-from landweave.raster.files import check_whole, grid_of, using
+from landweave.raster.files import check_whole, layer_names, using
 from landweave.raster.inspect import inspect
 from landweave.raster.scene import BandFile, MaskFile, MaskKind, Scene
 from landweave.sensors import Band, Sensor, Unit, sensor
@@ -46,9 +46,9 @@ class SidecarTable(Config):
     """When it was taken; UTC where no zone is given."""
     baseline: str | None = None
     """The processing baseline ("05.09"), for sensors whose offset depends on it."""
-    scale: float | None = None
+    scale: FiniteFloat | None = Field(default=None, gt=0)
     """Physical value = number * scale + offset; the sensor's own where left away."""
-    offset: float | None = None
+    offset: FiniteFloat | None = None
     """Physical value of the number 0; what baseline and sensor say where left away."""
     unit: Unit | None = None
     """The unit of number * scale + offset where it is not the sensor's."""
@@ -85,7 +85,9 @@ def read_sidecar(path: Path, told: float | None, sensors: Mapping[str, Sensor] |
         href = f"{href}:{_array(path, table)}"
     with using(href) as file:
         names, nodata, grid = file.dataset.descriptions, file.dataset.nodata, file.grid
+        types = set(file.dataset.dtypes)
     _check_bands(path, table, known, names)
+    _check_types(path, types)
     if table.nodata is not None:
         nodata = table.nodata
     elif nodata is None and table.scale is None:
@@ -133,6 +135,15 @@ def _check_bands(path: Path, table: SidecarTable, known: Sensor, names: Sequence
             f"bands {table.bands} in {path.with_suffix('.toml')}", "at least one band, each once", "correct the sidecar"
         )
     _check_order(path, table, known, names)
+
+
+def _check_types(path: Path, types: Collection[str]) -> None:
+    if odd := sorted(name for name in types if name.startswith("complex")):
+        raise SceneError(
+            f"{path} with numbers of type {odd[0]}",
+            "whole or floating-point numbers",
+            "write amplitudes or backscatter into a file, and name that one",
+        )
 
 
 def _check_order(path: Path, table: SidecarTable, known: Sensor, names: Sequence[str | None]) -> None:
@@ -183,14 +194,13 @@ def _check_told(known: Sensor, band: Band, table: SidecarTable, told: float | No
     # Numbers on another scale were made anew by somebody: the baseline tells nothing of them.
     if not known.baseline_offsets or table.baseline is None or scale != band.scale:
         return
-    try:
-        known.offset_number(table.baseline, stated)
-    except RadiometryError as error:
+    number = known.baseline_offset(table.baseline)
+    if number is not None and number != stated:
         raise RadiometryError(
             f"offset = {table.offset:g} in a sidecar with baseline {table.baseline}",
-            f"offset = {known.offset_number(table.baseline) * scale:g}, which this baseline has",
+            f"offset = {number * scale:g}, which this baseline has",
             "leave offset away in the sidecar, or correct its baseline",
-        ) from error
+        )
 
 
 def _with_unit(known: Sensor, unit: Unit | None) -> Sensor:
@@ -221,5 +231,10 @@ def _mask(path: Path, mask: MaskTable | None) -> MaskFile | None:
     if mask is None:
         return None
     found = MaskFile(str((path.parent / mask.file if mask.file else path).resolve()), mask.kind, mask.index)
-    grid_of(found.href)
+    if mask.index > (num_bands := len(layer_names(found.href))):
+        raise SceneError(
+            f"index {mask.index} of the mask in {path.with_suffix('.toml')}",
+            f"a band of {found.href}, which has {num_bands}",
+            "correct index or file of the mask in the sidecar",
+        )
     return found
