@@ -80,9 +80,7 @@ class Material:
     @property
     def identity(self) -> str:
         """Fingerprint of what the archive holds, wherever it lies."""
-        manifest = self.archive.manifest
-        shards = [(shard.name, shard.sha256) for shard in self.archive.shards]
-        return fingerprint({"layout": manifest["layout"], "shards": shards, "index": manifest["index_sha256"]})
+        return identity_of(self.archive)
 
     def batch(self, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """The arrays that are needed of these samples."""
@@ -90,6 +88,13 @@ class Material:
         target = "mask" if self.task == "pixels" else "classes"
         wanted = {*(view.key for view in self.views), target, "valid"}
         return {name: array for name, array in self.archive.batch(indices).items() if name in wanted}
+
+
+def identity_of(archive: Archive) -> str:
+    """Fingerprint of what an archive holds, wherever it lies."""
+    manifest = archive.manifest
+    shards = [(shard.name, shard.sha256) for shard in archive.shards]
+    return fingerprint({"layout": manifest["layout"], "shards": shards, "index": manifest["index_sha256"]})
 
 
 def find(recipe: TrainRecipe, archive: Archive) -> Material:
