@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No timed tests: on a machine that is shared an example may take any time.
+settings.register_profile("landweave", deadline=None)
+settings.load_profile("landweave")
 
 
 @pytest.fixture(scope="session")

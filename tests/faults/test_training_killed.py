@@ -38,7 +38,7 @@ rate = 0.01
 """
 # Three updates an epoch, and two once the batch has grown.
 NUM_LINES = 4 * 3 + 4 * 2 + 8
-SIGNALS = [signal.SIGTERM, signal.SIGKILL, signal.SIGKILL]
+SIGNALS = [signal.SIGTERM, signal.SIGKILL]
 
 
 @pytest.fixture

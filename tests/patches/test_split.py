@@ -27,8 +27,8 @@ def box(left: float, split: str, plane: str = UTM33, bottom: float = 5_000_000.0
     st.integers(1, 40),
     st.integers(1, 3),
     st.integers(1, 9),
-    st.tuples(st.integers(1, 200), st.integers(1, 200)),
-    st.tuples(st.integers(-300, 300), st.integers(-300, 300)),
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.tuples(st.integers(-150, 150), st.integers(-150, 150)),
 )
 def test_windows_of_different_blocks_never_touch(
     patch_px: int, block_patches: int, gap_px: int, shape: tuple[int, int], corner: tuple[int, int]
