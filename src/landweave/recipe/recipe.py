@@ -108,7 +108,8 @@ class TrainRecipe(Config):
     compile: bool = False
     """Whether training runs through torch.compile: faster on GPUs, mostly slower on CPUs; it needs a C++ compiler."""
     compression: Compression = "none"
-    """How gradients are sent between ranks: none, bf16 (NCCL only) or powersgd (approximately)."""
+    """How gradients are sent between ranks: none, bf16 (NCCL only) or powersgd (approximately; what it carries on of
+    earlier gradients is not in checkpoints: a run of several ranks that goes on is only near the one never stopped)."""
     thresholds: Literal["half", "tuned"] = "half"
     """From which probability on a label is told (multilabel): one half, or each class's best on the validation part."""
     seed: int = Field(default=1, ge=0)
