@@ -159,11 +159,14 @@ def test_tiles_that_fail_are_set_aside(broken: Path) -> None:
     assert code == 3, said
     assert "tasks set aside" in said
     assert "s.tif, which cannot be read" in said
-    assert "run the same command again" in said
+    assert "run the same command again with --retry-failed" in said
     assert (out / "map.tif").is_file()
     assert "tiles_missing" in (out / "map.json").read_text()
     (broken / "s.tif").write_bytes((broken / "whole.tif").read_bytes())
     code, said = landweave(*words(broken, out))
+    assert code == 3, said
+    assert "set aside before" in said
+    code, said = landweave(*words(broken, out, "--retry-failed"))
     assert code == 0, said
     assert "tiles_missing" not in (out / "map.json").read_text()
     job = MapJob(card=broken / "card", scenes=broken / "c.parquet", core_px=128, probabilities=True)

@@ -9,6 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy
+import psutil
+
 from landweave.atomic import write_text
 from landweave.errors import OutputError, SceneError
 from landweave.jobs.executor import Summary
@@ -63,10 +66,23 @@ def _meet(task: Square) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         case "die once" if tries(task) == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+        case "lack memory at first" if tries(task) > 3:
+            pass
+        case "lack memory" | "lack memory at first":
+            numpy.ones(2**52, numpy.uint8)
         case "leave":
             os._exit(7)
+        case "die with all" if tries(task) <= 3:
+            # As a container does that is over its limit: this process, and the executor that started it.
+            for process in [*psutil.Process().parents()[:2], psutil.Process()]:
+                process.kill()
         case "slow":
             time.sleep(0.3)
+
+
+def gpu_seen(task: Square) -> Summary:
+    time.sleep(0.3)
+    return {"gpu": os.environ.get("CUDA_VISIBLE_DEVICES", ""), "process": os.getpid()}
 
 
 def no_plain_summary(task: Square) -> Summary:

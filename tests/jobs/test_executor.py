@@ -57,6 +57,27 @@ def test_a_summary_that_does_not_add_up_is_an_error(tmp_path: Path) -> None:
     assert "array = [3]" in error.given
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("std::bad_alloc"),
+    ],
+)
+def test_want_of_memory_is_told_apart(tmp_path: Path, error: Exception) -> None:
+    def fail(task: Square) -> dict[str, int]:
+        raise error
+
+    outcome = attempt(fail, Square(3, tmp_path))
+    assert outcome.lacked_memory
+    assert outcome.error
+    assert "task n003, which needs more memory than there is" in outcome.error.given
+    assert "room for it" in outcome.error.expected
+    assert "--memory-limit" in outcome.error.do and "--retry-failed" in outcome.error.do
+    assert not attempt(square, Square(3, tmp_path, "raise")).lacked_memory
+
+
 CHILDREN = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, LandweaveError)]
 
 

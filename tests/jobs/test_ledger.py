@@ -9,7 +9,7 @@ import pytest
 
 from landweave.errors import OutputError, SceneError
 from landweave.jobs.executor import Outcome
-from landweave.jobs.ledger import NAME, opened
+from landweave.jobs.ledger import NAME, opened, retry_failed
 
 JOB = {"card": "abc", "core_px": 1024}
 
@@ -134,3 +134,29 @@ def test_shares_and_the_whole_exclude_each_other(tmp_path: Path) -> None:
         assert "core_px was 1024, is now 5" in refused(tmp_path, {**JOB, "core_px": 5}, "2-of-2").given
     with opened(tmp_path, JOB), pytest.raises(OutputError), opened(tmp_path, JOB, "1-of-2"):
         pass
+
+
+def test_failed_tasks_are_taken_up_again_only_when_asked(tmp_path: Path) -> None:
+    with opened(tmp_path, JOB) as ledger:
+        ledger.add(Outcome("a", {"pixels": 4}))
+        ledger.add(Outcome("b", {}, SceneError("x", "y", "z")))
+        with pytest.raises(OutputError, match="another landweave process"):
+            retry_failed(tmp_path)
+    assert retry_failed(tmp_path) == 1
+    with opened(tmp_path, JOB) as ledger:
+        assert (set(ledger.done), ledger.failed) == ({"a"}, {})
+        ledger.add(Outcome("b", {}, SceneError("x", "y", "again")))
+    with opened(tmp_path, JOB) as ledger:
+        assert "again" in ledger.failed["b"]
+    assert retry_failed(tmp_path / "nowhere") == 0
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_those_of_shares_too(tmp_path: Path) -> None:
+    with opened(tmp_path, JOB, "1-of-2") as ledger:
+        ledger.add(Outcome("a", {}, SceneError("x", "y", "z")))
+    with opened(tmp_path, JOB) as ledger:
+        assert set(ledger.failed) == {"a"}
+    assert retry_failed(tmp_path) == 1
+    with opened(tmp_path, JOB) as ledger:
+        assert not ledger.failed

@@ -78,3 +78,19 @@ def test_workers_that_cannot_start_end_the_job(tmp_path: Path, monkeypatch: pyte
 
 def test_no_tasks_no_workers() -> None:
     assert list(Pool(2).run(square, [])) == []
+
+
+def test_what_needs_more_than_the_limit_is_set_aside_and_its_neighbours_are_done(tmp_path: Path) -> None:
+    tasks = [Square(number, tmp_path, "lack memory" if number == 2 else "") for number in range(6)]
+    outcomes = list(Pool(1, Setup(threads=1, memory_limit_mb=6000)).run(square, tasks))
+    assert sorted(outcome.key for outcome in outcomes) == [task.key for task in tasks]
+    assert set(errors(outcomes)) == {"n002"}
+    assert "task n002, which needs more memory than its limit of 6000 MiB" in errors(outcomes)["n002"]
+    # Three times beside others, and three times alone, so that the others are not to blame.
+    assert tries(tasks[2]) == 6
+
+
+def test_what_lacked_memory_beside_others_is_done_alone(tmp_path: Path) -> None:
+    tasks = [Square(number, tmp_path, "lack memory at first" if number == 2 else "") for number in range(6)]
+    assert not errors(list(Pool(1).run(square, tasks)))
+    assert tries(tasks[2]) == 4

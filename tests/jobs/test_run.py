@@ -13,7 +13,7 @@ from tests.jobs.tasks import Square, square, tries
 
 from landweave.errors import OutputError
 from landweave.jobs.executor import Executor
-from landweave.jobs.ledger import opened
+from landweave.jobs.ledger import opened, retry_failed
 from landweave.jobs.pool import Pool
 from landweave.jobs.run import Progress, add, fulfil, run
 from landweave.jobs.serial import Serial
@@ -42,8 +42,16 @@ def test_failing_tasks_are_named_and_taken_up_again(tmp_path: Path, executor: Ex
     assert "nothing to divide by" in failed[0]
     assert "get it again" in failed[1]
     assert records[-1].done == 4
+    # Without being asked to, the next run names them, tries nothing, and says what to do.
+    still = [record.failed for record in job(tmp_path / "job", {}, executor)]
+    assert still[0] is None
+    assert [line.split(":")[0] for line in still[1:] if line] == ["n002", "n004"]
+    assert all(line and "set aside before" in line and "--retry-failed" in line for line in still[1:])
+    assert tries(Square(4, tmp_path / "scratch")) == 3
+    assert retry_failed(tmp_path / "job") == 2
     again = job(tmp_path / "job", {}, executor)
     assert [record.done for record in again] == [4, 5, 6]
+    assert not [record.failed for record in again if record.failed]
     assert again[-1].summary == {"squares": 6, "total": 55}
     assert tries(Square(1, tmp_path / "scratch")) == 1
 

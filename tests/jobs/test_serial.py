@@ -43,3 +43,11 @@ def test_closing_stops_what_was_not_begun(tmp_path: Path, in_flight: int) -> Non
 
 def test_no_tasks_no_outcomes() -> None:
     assert list(Serial(in_flight=2).run(square, [])) == list(Serial().run(square, [])) == []
+
+
+def test_what_lacked_memory_beside_others_is_done_alone(tmp_path: Path) -> None:
+    tasks = [Square(number, tmp_path, "lack memory at first" if number == 2 else "") for number in range(5)]
+    outcomes = list(Serial(in_flight=3).run(square, tasks))
+    assert sorted(outcome.key for outcome in outcomes) == [task.key for task in tasks]
+    assert not [outcome for outcome in outcomes if outcome.error]
+    assert tries(tasks[2]) == 4

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from landweave.jobs.worker import Setup, Stopwatch, compute, give_way, num_cores, one_thread, prepare
+from landweave.jobs.worker import Setup, Stopwatch, compute, give_way, num_cores, one_thread, prepare, see_gpu
 
 
 def test_prepare_sets_gdal_cache_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,3 +90,24 @@ print(faults() - before)
     }
     # 64 MiB are 16,384 pages of 4 KiB. The first tensors make room, those after them find it.
     assert told["kept"] * 5 < told["given back"]
+
+
+def test_memory_is_limited_in_a_process_of_its_own() -> None:
+    code = """
+import numpy
+from landweave.jobs.worker import Setup, memory_limit_mb, prepare
+prepare(Setup(memory_limit_mb=2048))
+numpy.ones(2**28, numpy.uint8)
+try:
+    numpy.ones(2**31, numpy.uint8)
+except MemoryError:
+    print(memory_limit_mb())
+"""
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert told.strip() == "2048"
+
+
+def test_a_process_sees_one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    see_gpu("1")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"

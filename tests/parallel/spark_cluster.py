@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyspark
 
 HOST = "127.0.0.1"
+HOME = Path(pyspark.__file__).parent
 
 
 def free_port() -> int:
@@ -21,31 +23,74 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+@dataclass
+class Cluster:
+    """A master and workers as child processes of this one.
+
+    Attributes:
+        folder: Where they log and work.
+        cores: Of each worker.
+        port: Of the master.
+        processes: All that were started, the master first.
+    """
+
+    folder: Path
+    cores: int = 1
+    port: int = field(default_factory=free_port)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"spark://{HOST}:{self.port}"
+
+    @property
+    def workers(self) -> list[subprocess.Popen[bytes]]:
+        """Those that still run."""
+        return [process for process in self.processes[1:] if process.poll() is None]
+
+    def start(self, num_workers: int) -> None:
+        self._start("master.Master", "--port", str(self.port), "--webui-port", str(free_port()))
+        for _ in range(num_workers):
+            self.add_worker()
+        self.wait(num_workers)
+
+    def add_worker(self) -> None:
+        web = ["--webui-port", str(free_port()), "--work-dir", str(self.folder / f"work-{len(self.processes)}")]
+        self._start("worker.Worker", "--cores", str(self.cores), "--memory", "1g", *web, self.address)
+
+    def wait(self, num_registered: int) -> None:
+        """Until as many workers have registered, since the start."""
+        deadline = time.monotonic() + 240
+        while (self.folder / "0.log").read_bytes().count(b"Registering worker") < num_registered:
+            assert time.monotonic() < deadline, (self.folder / "0.log").read_text()[-2000:]
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+    def _start(self, name: str, *words: str) -> None:
+        command = [str(HOME / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", "--host", HOST, *words]
+        told = {**os.environ, "SPARK_LOCAL_IP": HOST, "SPARK_HOME": str(HOME), "PYSPARK_PYTHON": sys.executable}
+        with (self.folder / f"{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(command, env=told, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder)
+        self.processes.append(process)
+
+
+@contextlib.contextmanager
+def started(folder: Path, num_workers: int = 2, cores: int = 1) -> Iterator[Cluster]:
+    """A master whose workers wait; all end with the block."""
+    found = Cluster(folder, cores)
+    try:
+        found.start(num_workers)
+        yield found
+    finally:
+        found.stop()
+
+
 @contextlib.contextmanager
 def cluster(folder: Path, num_workers: int = 2) -> Iterator[str]:
     """The address of a master whose workers wait; all end with the block."""
-    home = Path(pyspark.__file__).parent
-    port = free_port()
-    environment = {**os.environ, "SPARK_LOCAL_IP": HOST, "SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(name: str, *words: str) -> None:
-        command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", "--host", HOST, *words]
-        log = (folder / f"{len(started)}.log").open("wb")
-        started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=folder))
-
-    try:
-        start("master.Master", "--port", str(port), "--webui-port", str(free_port()))
-        address = f"spark://{HOST}:{port}"
-        for place in range(num_workers):
-            web = ["--webui-port", str(free_port()), "--work-dir", str(folder / f"work-{place}")]
-            start("worker.Worker", "--cores", "1", "--memory", "1g", *web, address)
-        deadline = time.monotonic() + 90
-        while (folder / "0.log").read_bytes().count(b"Registering worker") < num_workers:
-            assert time.monotonic() < deadline, (folder / "0.log").read_text()[-2000:]
-            time.sleep(0.1)
-        yield address
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
+    with started(folder, num_workers) as found:
+        yield found.address

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from tests.mapping.places import grid_at, make_card, make_catalog, make_scene
+from tests.parallel.spark_cluster import cluster
 
 from landweave.jobs.executor import Executor
 from landweave.jobs.pool import Pool
 from landweave.jobs.serial import Serial
+from landweave.jobs.spark import Spark, stop
 from landweave.jobs.worker import Setup
 from landweave.mapping.job import run
 from landweave.mapping.prepare import MapJob
@@ -50,6 +52,18 @@ def expected(job: MapJob, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 @pytest.mark.parametrize("executor", [Serial(ONE, 3), Pool(2, ONE)], ids=["threads", "pool"])
 def test_executors_agree(job: MapJob, expected: dict[str, str], executor: Executor, tmp_path: Path) -> None:
     assert not [record.failed for record in run(job, tmp_path / "out", executor) if record.failed]
+    assert hashes(tmp_path / "out") == expected
+
+
+@pytest.mark.spark
+def test_a_spark_cluster_agrees(job: MapJob, expected: dict[str, str], tmp_path: Path) -> None:
+    """Each layer and each tile by tasks of a standalone cluster, under a name of its own."""
+    try:
+        with cluster(tmp_path) as master:
+            spark = Spark(master, setup=ONE)
+            assert not [record.failed for record in run(job, tmp_path / "out", spark) if record.failed]
+    finally:
+        stop()
     assert hashes(tmp_path / "out") == expected
 
 

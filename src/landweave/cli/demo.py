@@ -23,7 +23,11 @@ def demo(
     """
     from landweave.cli.progress import draw
     from landweave.demo import read_summary, run
+    from landweave.jobs.ledger import NAME, retry_failed
 
+    # A demo has no option for it: what failed last time is tried again.
+    for ledger in out.rglob(NAME):
+        retry_failed(ledger.parent)
     ending = draw(run(out, world))
     for line in closing(out, read_summary(out)):
         typer.echo(line)

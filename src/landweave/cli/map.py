@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from landweave.cli.box import box
+from landweave.cli.executor import Machine, with_machine
 
 _GRID, _OUTPUT, _MACHINE = "Where", "What to write", "The machine"
 
 
+@with_machine
 def map(
     card: Annotated[Path, typer.Option(help="Card to map with: RUN/card.")],
     scenes: Annotated[Path, typer.Option(help="Catalog of the scenes.")],
@@ -39,13 +41,7 @@ def map(
         int | None,
         typer.Option(help="Margin of a tile; as the network needs.", rich_help_panel=_MACHINE),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes; 1 stays in this one.", min=1, rich_help_panel=_MACHINE)] = 1,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of each; cores over workers.", min=1, rich_help_panel=_MACHINE)
-    ] = None,
-    gdal_cache: Annotated[
-        int, typer.Option(help="GDAL's block cache of each, in MiB.", min=1, rich_help_panel=_MACHINE)
-    ] = 256,
+    machine: Machine,
 ) -> None:
     """Map scenes with a card, tile by tile, to a cloud optimised GeoTIFF with legend and STAC item.
 
@@ -53,28 +49,28 @@ def map(
 
     A part, with probabilities, on all cores: landweave map --card run/card --scenes catalog.parquet
     --area 400000,5000000,410000,5010000 --probabilities --workers 4 -o map/
+
+    On a Spark cluster: landweave map --card run/card --scenes catalog.parquet -o map/ --executor spark
+    --master spark://host:7077
     """
     values: dict[str, object] = {"card": card, "scenes": scenes, "only": tuple(only or ())}
     values |= {"area": box(area, "--area", "LEFT,BOTTOM,RIGHT,TOP")}
     values |= {"crs": crs, "reproject": reproject, "rule": rule, "probabilities": probabilities, "entropy": entropy}
     values |= {"precision": precision, "device": device, "core_px": core, "margin_px": margin}
-    _map(values, out, workers=workers, threads=threads, gdal_cache_mb=gdal_cache)
+    _map(values, out, machine)
 
 
-def _map(values: dict[str, object], out: Path, *, workers: int, threads: int | None, gdal_cache_mb: int) -> None:
-    from landweave.jobs.worker import Setup, give_way, num_cores
+def _map(values: dict[str, object], out: Path, machine: Machine) -> None:
+    from landweave.jobs.worker import give_way
 
     give_way()
     from landweave.cli.progress import draw
     from landweave.config import check
-    from landweave.jobs.pool import Pool
-    from landweave.jobs.serial import Serial
     from landweave.mapping.job import IN_FLIGHT, run
     from landweave.mapping.prepare import MapJob
 
-    setup = Setup(threads or max(num_cores() // workers, 1), gdal_cache_mb)
-    executor = Pool(workers, setup, IN_FLIGHT) if workers > 1 else Serial(setup, IN_FLIGHT)
-    ending = draw(run(check(MapJob, values, "options"), out, executor))
+    job = check(MapJob, values, "options")
+    ending = draw(run(job, out, machine.begin(out, IN_FLIGHT)))
     _tell(out)
     ending.leave()
 

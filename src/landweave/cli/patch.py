@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from landweave.cli.executor import Machine, with_machine
+
 _SCENES = "From scenes and labels"
 _DATASET = "From a published data set"
 
 
+@with_machine
 def patch(
     *,
     out: Annotated[
@@ -40,11 +43,11 @@ def patch(
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="Any key: --set patch_px=120 --set fractions=[0.5,0.2,0.3].")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes; 1 stays in this one.", min=1)] = 1,
     share: Annotated[
         str | None, typer.Option(help="Cut share NUMBER/OF only, beside the others; then once without it.")
     ] = None,
     verify: Annotated[Path | None, typer.Option(help="Check every checksum of this archive, and stop.")] = None,
+    machine: Machine,
 ) -> None:
     """Cut training patches into an archive, on separate land for training, validation and test.
 
@@ -65,16 +68,14 @@ def patch(
     values |= {"dataset": dataset, "folder": folder, "positions": positions, "offset": offset, "legend": legend}
     # What was not said is left to the configuration's own defaults.
     values |= {"bands": bands.split(",") if bands else None, "period": period, "sharpener": sharpener}
-    _cut({name: value for name, value in values.items() if value is not None}, sets or [], out, workers, share)
+    _cut({name: value for name, value in values.items() if value is not None}, sets or [], out, machine, share)
 
 
-def _cut(values: dict[str, object], sets: list[str], out: Path | None, workers: int, share: str | None) -> None:
+def _cut(values: dict[str, object], sets: list[str], out: Path | None, machine: Machine, share: str | None) -> None:
     from landweave.cli.progress import draw
     from landweave.config import check, override
     from landweave.datasets import positions, table
     from landweave.datasets.folders import FoldersJob
-    from landweave.jobs.pool import Pool
-    from landweave.jobs.serial import Serial
     from landweave.jobs.share import WHOLE, Share
     from landweave.patches import job
     from landweave.patches.archive import open_archive
@@ -82,7 +83,7 @@ def _cut(values: dict[str, object], sets: list[str], out: Path | None, workers: 
     if out is None:
         raise typer.BadParameter("name the archive to write, for example -o archive/", param_hint="-o")
     values = override(values, sets)
-    executor = Pool(workers) if workers > 1 else Serial()
+    executor = machine.begin(out)
     mine = Share.parse(share) if share else WHOLE
     # After --set, so that a data set can be named either way.
     if "dataset" in values:

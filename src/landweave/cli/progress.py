@@ -62,7 +62,7 @@ class Ending:
         typer.echo(f"done but for {len(self.failed)} tasks set aside:", err=True)
         for line in self.failed:
             typer.echo(f"  {line}", err=True)
-        typer.echo("run the same command again to try them once more", err=True)
+        typer.echo("run the same command again with --retry-failed to try them once more", err=True)
         raise typer.Exit(_TASKS_LEFT_OUT)
 
 

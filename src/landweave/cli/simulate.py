@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from landweave.cli.executor import Machine, with_machine
 
+
+@with_machine
 def simulate(
     world: Annotated[str, typer.Argument(help="Name of a world: demo-1, default-1, or one of --worlds.")],
     out: Annotated[
@@ -16,7 +19,7 @@ def simulate(
     seed: Annotated[int | None, typer.Option(help="Another landscape of the same kind.")] = None,
     *,
     worlds: Annotated[Path | None, typer.Option(help="A TOML of your own with tables \\[worlds.NAME].")] = None,
-    workers: Annotated[int, typer.Option(help="Processes; 1 stays in this one.", min=1)] = 1,
+    machine: Machine,
 ) -> None:
     """Write a simulated world: scenes as agencies deliver them, with the truth beside them.
 
@@ -25,12 +28,10 @@ def simulate(
     The folder holds scenes/ (for landweave catalog) and truth/ (class maps, for landweave patch and evaluate).
     """
     from landweave.cli.progress import draw
-    from landweave.jobs.pool import Pool
-    from landweave.jobs.serial import Serial
     from landweave.simulate.world import load_world
     from landweave.simulate.write import write
 
     made = load_world(world, seed, worlds)
-    ending = draw(write(made, out, Pool(workers) if workers > 1 else Serial()))
+    ending = draw(write(made, out, machine.begin(out)))
     typer.echo(f"scenes: {out / 'scenes'}\ntruth: {out / 'truth'}")
     ending.leave()

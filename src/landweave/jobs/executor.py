@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
 from landweave.errors import LandweaveError, OutputError, TaskError
+from landweave.jobs.worker import memory_limit_mb
 
 TRIES = 3
 """How often a task is tried before it is set aside."""
@@ -38,12 +39,14 @@ class Outcome:
         summary: What its function gave; empty where it failed.
         error: Why it was set aside, or None.
         seconds: Wall time of the last try.
+        lacked_memory: Whether it failed for want of memory, which it may have shared with others.
     """
 
     key: str
     summary: Summary = field(default_factory=dict)
     error: LandweaveError | None = None
     seconds: float = 0.0
+    lacked_memory: bool = False
 
 
 @runtime_checkable
@@ -72,7 +75,9 @@ def attempt(function: Function[TaskT], task: TaskT, tries: int = TRIES) -> Outco
             return Outcome(task.key, _plain(function(task)), None, time.perf_counter() - began)
         except Exception as error:
             if not left or isinstance(error, OutputError):
-                return Outcome(task.key, {}, _named(error), time.perf_counter() - began)
+                lacked = _lacked_memory(error)
+                named = _starved(task.key) if lacked else _named(error)
+                return Outcome(task.key, {}, named, time.perf_counter() - began, lacked)
     raise ValueError(f"{tries} tries")
 
 
@@ -85,6 +90,25 @@ def _plain(summary: Mapping[str, object]) -> Summary:
     return plain
 
 
+def _lacked_memory(error: Exception) -> bool:
+    # Torch has a class of its own for GPUs only; on CPUs its allocator, and C++'s, tell by their words.
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _STARVED)
+    )
+
+
+_STARVED = ("can't allocate memory", "out of memory", "std::bad_alloc")
+
+
+def _starved(key: str) -> TaskError:
+    limit = memory_limit_mb()
+    return TaskError(
+        f"task {key}, which needs more memory than {f'its limit of {limit} MiB' if limit else 'there is'}",
+        "a task whose process has room for it",
+        "take smaller tiles (--core) or a higher --memory-limit, and run the same command again with --retry-failed",
+    )
+
+
 def _named(error: Exception) -> LandweaveError:
     if isinstance(error, LandweaveError):
         return error
@@ -92,5 +116,5 @@ def _named(error: Exception) -> LandweaveError:
     return TaskError(
         f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})",
         "a task that ends without an error",
-        "mend the cause and run the same command again: what is done is kept",
+        "mend the cause and run the same command again with --retry-failed: what is done is kept",
     )

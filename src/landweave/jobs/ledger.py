@@ -16,6 +16,8 @@ from landweave.provenance import canonical, fingerprint
 FORMAT = 1
 NAME = "ledger.jsonl"
 _ANY = "ledger*.jsonl"
+LACKS = "lacks"
+"""Under this name the summary of a task that is done tells what it had to do without, for example a scene."""
 
 
 class Ledger:
@@ -49,12 +51,21 @@ class Ledger:
 
     def _take(self, entry: Mapping[str, Any]) -> None:
         key = entry["key"]
+        self.failed.pop(key, None)
+        self.done.pop(key, None)
         if "summary" in entry:
             self.done[key] = entry["summary"]
-            self.failed.pop(key, None)
-        else:
+        elif "error" in entry:
             self.failed[key] = entry["error"]
-            self.done.pop(key, None)
+
+    def forgive(self) -> int:
+        """Forget that tasks failed, or lack something that they tell, so that the job takes them up; their number."""
+        forgiven = sorted({*self.failed, *(key for key, summary in self.done.items() if LACKS in summary)})
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.writelines(canonical({"key": key, "again": True}) + "\n" for key in forgiven)
+        for key in forgiven:
+            self._take({"key": key})
+        return len(forgiven)
 
     def read(self) -> dict[str, Any]:
         """Read the file and cut off a last line that a kill tore; gives the first line."""
@@ -101,6 +112,24 @@ def opened(folder: Path, configuration: Mapping[str, Any], share: str = "") -> I
         else:
             write_text(ledger.path, canonical(_header(configuration)) + "\n")
         yield ledger
+
+
+def retry_failed(folder: Path) -> int:
+    """Let the job in `folder` take up again what it has set aside; gives the number of tasks, 0 where there is no job.
+
+    Raises:
+        OutputError: The folder is in use, cannot be written, or its ledger is damaged.
+    """
+    paths = sorted(folder.glob(_ANY))
+    if not paths:
+        return 0
+    num = 0
+    with locked(folder):
+        for path in paths:
+            ledger = Ledger(path)
+            ledger.read()
+            num += ledger.forgive()
+    return num
 
 
 def _header(configuration: Mapping[str, Any]) -> dict[str, Any]:

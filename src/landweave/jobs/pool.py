@@ -41,7 +41,8 @@ class Pool:
         """Give one outcome for every task, in the order in which they end.
 
         The tasks that a worker held when it died are tried again at the end, alone in a worker, so that each is judged
-        by itself; one that has cost three workers their life is set aside.
+        by itself; one that has cost three workers their life is set aside. What lacked memory beside others is
+        tried again alone, too.
 
         Raises:
             TaskError: Workers die before they take a task.
@@ -122,7 +123,11 @@ class _Crew:
             return
         member.is_ready = True
         if outcome is not None:
-            member.holds.pop(outcome.key)
+            task = member.holds.pop(outcome.key)
+            if outcome.lacked_memory and not member.is_alone and self.pool.in_flight > 1:
+                # The others in this process may have taken what it lacked.
+                self.suspects.append(task)
+                return
             member.is_alone = False
             yield outcome
 
@@ -134,7 +139,7 @@ class _Crew:
         for task in member.holds.values():
             self.deaths[task.key] += member.is_ready
             if self.deaths[task.key] >= TRIES:
-                yield Outcome(task.key, {}, _killer(task.key, member.process.exitcode))
+                yield Outcome(task.key, {}, _killer(task.key, member.process.exitcode, self.pool.setup))
             else:
                 self.suspects.append(task)
         if self.waiting or self.suspects:
@@ -146,7 +151,7 @@ class _Crew:
             raise TaskError(
                 f"worker processes that end with exit code {member.process.exitcode} before they take a task",
                 "processes that can start",
-                "read the messages above, or run with --workers 1",
+                "read the messages above; raise --memory-limit if there is one, or run with --workers 1",
             )
 
     def farewell(self) -> None:
@@ -165,12 +170,13 @@ class _Crew:
         self.members.clear()
 
 
-def _killer(key: str, exit_code: int | None) -> TaskError:
+def _killer(key: str, exit_code: int | None, setup: Setup) -> TaskError:
     cause = f"signal {signal.Signals(-exit_code).name}" if exit_code and exit_code < 0 else f"exit code {exit_code}"
+    limit = f", its memory limited to {setup.memory_limit_mb} MiB" if setup.memory_limit_mb else ""
     return TaskError(
-        f"task {key}, whose worker process died {TRIES} times ({cause})",
+        f"task {key}, whose worker process died {TRIES} times ({cause}{limit})",
         "a task that its process survives; SIGKILL often means too little memory",
-        "give the job more memory or smaller tiles, and run the same command again",
+        "give the job more memory or smaller tiles, and run the same command again with --retry-failed",
     )
 
 

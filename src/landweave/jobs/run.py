@@ -74,7 +74,8 @@ def fulfil(
 ) -> Iterator[Progress]:
     """Run the tasks that `ledger` lacks: one phase of a job that holds its folder already (`ledger.opened`).
 
-    A task that fails is set aside, named in a record, and tried again by the next run of the job.
+    A task that fails is set aside and named in a record. The next run of the job names it too, but does not try it:
+    for that `ledger.retry_failed` is called first.
 
     Args:
         function: Top-level; takes one task, writes its own output, gives a summary.
@@ -95,6 +96,11 @@ def fulfil(
     total = _sum(ledger.done[task.key] for task in every if task.key not in missing)
     done = len(every) - len(lacking)
     yield Progress(phase, done, len(every), unit, total)
+    aside = [task.key for task in lacking if task.key in ledger.failed]
+    for key in aside:
+        told = f"{key}: set aside before: {_given(ledger.failed[key])}; mend it and give --retry-failed"
+        yield Progress(phase, done, len(every), unit, total, told)
+    lacking = [task for task in lacking if task.key not in ledger.failed]
     with contextlib.closing(_iterator(executor.run(function, lacking))) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome.error, OutputError):
@@ -119,6 +125,11 @@ def _sum(summaries: Iterable[Summary]) -> Summary:
     for summary in summaries:
         total = add(total, summary)
     return total
+
+
+def _given(error: str) -> str:
+    """What was given, of an error's three parts as the ledger keeps them."""
+    return error.partition("\nexpected: ")[0].removeprefix("given: ")
 
 
 def _failure(outcome: Outcome) -> str | None:

@@ -40,12 +40,17 @@ class Serial:
 
 def _threaded(function: Function[TaskT], tasks: Iterator[TaskT], in_flight: int) -> Iterator[Outcome]:
     threads = concurrent.futures.ThreadPoolExecutor(in_flight, thread_name_prefix="task")
+    starved: list[TaskT] = []
     try:
-        running = {threads.submit(attempt, function, task) for task in itertools.islice(tasks, in_flight)}
+        running = {threads.submit(attempt, function, task): task for task in itertools.islice(tasks, in_flight)}
         while running:
-            ended, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            ended, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            done = [(running.pop(future), future.result()) for future in ended]
             fresh = itertools.islice(tasks, len(ended))
-            running |= {threads.submit(attempt, function, task) for task in fresh}
-            yield from (future.result() for future in ended)
+            running |= {threads.submit(attempt, function, task): task for task in fresh}
+            # What lacked memory beside others is tried once more, alone.
+            starved += [task for task, outcome in done if outcome.lacked_memory]
+            yield from (outcome for _, outcome in done if not outcome.lacked_memory)
+        yield from (attempt(function, task) for task in starved)
     finally:
         threads.shutdown(wait=True, cancel_futures=True)

@@ -8,11 +8,14 @@ import ctypes
 import functools
 import logging
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
+
+from landweave.jobs.ticket import Ticket, Tickets
 
 GDAL_CACHE_MB = 256
 ResultT = TypeVar("ResultT")
@@ -26,14 +29,19 @@ class Setup:
         threads: Threads of one computation; None leaves the libraries' own choice.
         gdal_cache_mb: GDAL's block cache, in MiB.
         log_level: Level of the root logger.
+        memory_limit_mb: Most memory of the process, in MiB of address space (RLIMIT_AS); None sets no limit.
+        tickets: Where a worker process takes its share of a GPU, for as long as it lives; None takes none.
     """
 
     threads: int | None = None
     gdal_cache_mb: int = GDAL_CACHE_MB
     log_level: int = logging.WARNING
+    memory_limit_mb: int | None = None
+    tickets: Tickets | None = None
 
 
 _PREPARED = [Setup()]
+_HELD: list[Ticket] = []
 # From glibc's malloc.h: one arena, nothing by mmap, nothing given back at the end of the heap, which grows by 64 MiB.
 _ARENA_MAX, _MMAP_MAX, _TRIM_THRESHOLD, _TOP_PAD = -8, -4, -1, -2
 _MALLOC = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**26}
@@ -50,9 +58,30 @@ def prepare(setup: Setup, own_process: bool = False) -> None:
     if own_process:
         keep_memory()
         logging.basicConfig(level=setup.log_level, format="%(levelname)s %(name)s: %(message)s", force=True)
+        if setup.tickets and not _HELD:
+            _HELD.append(setup.tickets.take())
+            see_gpu(str(_HELD[0].gpu))
     os.environ["GDAL_CACHEMAX"] = str(setup.gdal_cache_mb)
+    if setup.memory_limit_mb is not None:
+        _limit_memory(setup.memory_limit_mb)
     if setup.threads is not None:
         _limit_threads(setup.threads, own_process)
+
+
+def see_gpu(name: str) -> None:
+    """Let this process see one GPU only. Call it before CUDA is used for the first time."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = name
+
+
+def _limit_memory(limit_mb: int) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = limit_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
+
+
+def memory_limit_mb() -> int | None:
+    """The limit that `prepare` was told, or None."""
+    return _PREPARED[-1].memory_limit_mb
 
 
 def give_way() -> None:
