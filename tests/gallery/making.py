@@ -10,14 +10,21 @@ import numpy as np
 import shapely
 import torch
 
+from landweave.config import check
+from landweave.gallery.build import GalleryJob
 from landweave.gallery.images import HASH, Gallery, open_gallery, write_facts, write_images
 from landweave.legend import LandClass, Legend
 from landweave.models.card import Card, save_card
 from landweave.models.hashing import Hashing, nearest
 from landweave.models.sight import Sight
+from landweave.patches.archive import Archive, finish, write_shard
+from landweave.patches.layout import make_layout
+from landweave.patches.sample import Row, Split
 from landweave.provenance import record
+from landweave.sensors import sensor
 
 BANDS = ("B04", "B03", "B05")
+LEGEND = Legend("two", "made for tests", (LandClass(1, "land", "#00ff00"), LandClass(2, "roof", "#ff0000")))
 torch.set_num_threads(1)
 
 
@@ -75,3 +82,50 @@ def make_gallery(
     facts |= {"bits": bits, "patch_px": patch_px, "hash": card.identity, "encoder": "e" * 64, "archives": []}
     write_facts(folder, facts, np.array(centroids, np.uint64))
     return open_gallery(folder)
+
+
+KINDS = {"dark": (900, 700, 1200), "bright": (3500, 3200, 3800), "green": (600, 900, 4200)}
+
+
+def cut_kinds(folder: Path, num: int = 60, px: int = 32, seed: int = 0, place: int = 0) -> Archive:
+    """Patches of three kinds in turn, told apart by their levels and stripes; train, validation and test in turn."""
+    layout = make_layout(sensor("sentinel-2-l2a"), BANDS, px, LEGEND)
+    generator = np.random.default_rng(seed)
+    levels = np.array(list(KINDS.values()))[np.arange(num) % 3]
+    stripes = 200 * np.sin(np.arange(px) * (1 + np.arange(num) % 3)[:, None])
+    fine = levels[:, :2, None, None] + stripes[:, None, None] + generator.normal(0, 120, (num, 2, px, px))
+    half = levels[:, 2:, None, None] + generator.normal(0, 120, (num, 1, px // 2, px // 2))
+    arrays = {
+        "data_10m": fine.clip(1).astype(np.uint16),
+        "data_20m": half.clip(1).astype(np.uint16),
+        "mask": generator.integers(0, 2, (num, px, px)).astype(np.uint8),
+        "valid": generator.random((num, px, px)) > 0.02,
+    }
+    parts: tuple[Split, ...] = ("train", "train", "train", "train", "validation", "test")
+    rows = [
+        Row(
+            f"scene{place}_{i * px}_{place}",
+            parts[(i // 3) % 6],
+            f"b{i}",
+            f"scene{place}",
+            "made",
+            "EPSG:32633",
+            (i * 1000.0 + 1e6 * place, 0, i * 1000.0 + 1e6 * place + 10 * px, 10.0 * px),
+            datetime="2023-07-12T10:00:00+00:00",
+        )
+        for i in range(num)
+    ]
+    write_shard(folder, "000000", layout, arrays, rows)
+    return finish(folder, layout, {"made": "for tests"})
+
+
+def quick(archive: Path, **more: object) -> GalleryJob:
+    """A build that takes a second or two."""
+    tiny = {"width": 4}
+    values = {
+        "archive": archive,
+        "clusters": (2, 6),
+        "contrast": {"arguments": tiny, "epochs": 3, "batch_global": 24, "precision": "fp32"},
+        "hash": {"epochs": 20, "batch_global": 12, "precision": "fp32"},
+    }
+    return check(GalleryJob, {**values, **more}, "job")

@@ -24,6 +24,7 @@ FORMAT = 1
 MANIFEST = "gallery.json"
 IMAGES = "images.parquet"
 HASH, ENCODER, WORK = "hash", "encoder", "work"
+CLUSTERS, SPACE, CURVE = "clusters.parquet", "space.safetensors", "curve.svg"
 _AGAIN = "build it again with landweave gallery build, or copy the whole folder again"
 
 
@@ -74,6 +75,10 @@ class Gallery:
     def buckets(self) -> Int32[np.ndarray, " n"]:
         """The bucket of every image, in the order of the table."""
         return np.asarray(self._column("bucket"), np.int32)
+
+    def ids(self) -> list[str]:
+        """The name of every image, in the order of the table."""
+        return list(pyarrow.parquet.read_table(self.folder / IMAGES, columns=["id"])["id"].to_pylist())
 
     def table(self) -> geopandas.GeoDataFrame:
         """The whole images.parquet, one row an image."""

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import cast
 
-from landweave.config import check, override, read_toml
+from landweave.config import Config, check, override, read_toml
 from landweave.jobs.run import Progress
 from landweave.parallel.world import World
+from landweave.recipe import contrast, hash, sharpen
 from landweave.recipe import run as supervised
-from landweave.recipe import sharpen
+from landweave.recipe.contrast import ContrastRecipe
+from landweave.recipe.hash import HashRecipe
 from landweave.recipe.recipe import TrainRecipe
 from landweave.recipe.sharpen import SharpenRecipe
 from landweave.train.log import Record
 
-Recipe = TrainRecipe | SharpenRecipe
+Recipe = TrainRecipe | SharpenRecipe | ContrastRecipe | HashRecipe
+# By what stands under task in the file; everything else is a recipe of labels.
+_KINDS: dict[str, type[Config]] = {
+    "sharpen": SharpenRecipe,
+    "contrast": ContrastRecipe,
+    "hash": HashRecipe,
+}
 
 
 def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe in a TOML file, with `overrides` ("epochs=3") applied; task = "sharpen" makes it one of a sharpener.
+    """The recipe in a TOML file, with `overrides` ("epochs=3") applied; its task tells its kind.
 
     Raises:
         ConfigError: The file is missing or no TOML, or a key or value does not fit.
     """
     values = override(read_toml(path), overrides)
-    if values.get("task") == "sharpen":
-        return check(SharpenRecipe, values, str(path))
-    return check(TrainRecipe, values, str(path))
+    task = values.get("task")
+    kind: type[Config] = _KINDS.get(task, TrainRecipe) if isinstance(task, str) else TrainRecipe
+    return cast(Recipe, check(kind, values, str(path)))
 
 
 def run(recipe: Recipe, out: Path, world: World) -> Generator[Record | Progress]:
@@ -37,4 +46,8 @@ def run(recipe: Recipe, out: Path, world: World) -> Generator[Record | Progress]
     """
     if isinstance(recipe, SharpenRecipe):
         return sharpen.run(recipe, out, world)
+    if isinstance(recipe, ContrastRecipe):
+        return contrast.run(recipe, out, world)
+    if isinstance(recipe, HashRecipe):
+        return hash.run(recipe, out, world)
     return supervised.run(recipe, out, world)

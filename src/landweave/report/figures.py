@@ -101,14 +101,19 @@ def _svg(figure: Figure, label: str) -> str:
 
 
 def png(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
-    """Pixels as a data address that an <img> can show; pictures of few colours become small palette files."""
+    """Pixels as a data address that an <img> can show."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes(pixels)).decode("ascii")
+
+
+def png_bytes(pixels: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """Pixels as a PNG file; pictures of few colours become small palette files."""
     image = Image.fromarray(np.ascontiguousarray(pixels))
     # Without dithering a palette of enough colours changes no pixel.
     if image.getcolors(256):
         image = image.quantize(256, dither=Image.Dither.NONE)
     content = io.BytesIO()
     image.save(content, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+    return content.getvalue()
 
 
 def stretch(rgb: Float32[np.ndarray, "3 h w"], valid: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
