@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,13 @@ def test_half_a_copy_is_refused(first: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     check(job(tmp_path / "empty"), tmp_path / "a", SceneError, "no patch", "as published", "unpacked")
     check(job(root, dataset="bigearthnet"), tmp_path / "a", ConfigError, "bigearthnet", "bigearthnet-v", "--dataset")
+
+
+def test_a_copy_beside_the_original_is_refused(tmp_path: Path) -> None:
+    folder = published.write_v1(tmp_path / "data", 0, 0, LABELS[0])
+    shutil.copytree(folder, tmp_path / "data" / "again" / folder.name)
+    given = f"1 patches that come twice, the first in {folder} and {tmp_path}/data/again"
+    check(job(tmp_path / "data"), tmp_path / "a", SceneError, given, "each patch once", "remove the copies")
 
 
 def test_without_the_published_lists_or_table_nothing_is_guessed(first: Path, second: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,7 +147,7 @@ def run(
 
     Raises:
         SplitError: Fewer blocks than parts.
-        SceneError: A patch lacks a band, or its map.
+        SceneError: A patch lacks a band, or its map, or comes twice.
         RadiometryError: Numbers of another type than the sensor's.
     """
     layout = with_super(found.layout, job.sharpener)
@@ -200,6 +201,14 @@ def _shared_out(patches: Sequence[PatchFolder], most: int) -> Iterator[tuple[Pat
 
 
 def _check_files(patches: Sequence[PatchFolder], layout: Layout) -> None:
+    # A copy beside the original would count twice.
+    if doubles := [name for name, num in Counter(patch.id for patch in patches).items() if num > 1]:
+        places = [str(next(iter(p.files.values())).parent) for p in patches if p.id == doubles[0] and p.files]
+        raise SceneError(
+            f"{len(doubles)} patches that come twice, the first in {' and '.join(places)}",
+            "each patch once",
+            "remove the copies, or name the folder that holds the data set once",
+        )
     # All of them before the first is read: a download that broke off shows here, not after a night.
     lacking = [(p, band) for p in patches for band in layout.bands if band not in p.files]
     lacking += [(p, "reference map") for p in patches if "mask" in layout.targets and p.reference is None]

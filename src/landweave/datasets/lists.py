@@ -36,6 +36,7 @@ def read_text(path: Path) -> str:
     """
     try:
         content = bz2.decompress(path.read_bytes()) if path.suffix == ".bz2" else path.read_bytes()
-        return content.decode("utf-8")
+        # Spreadsheets put a mark before the first column's name.
+        return content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise SceneError(f"{path}: {error}", "a list of patches, one a line", "copy that list again") from error
