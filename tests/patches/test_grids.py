@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from pathlib import Path
 
+import numpy as np
 import pytest
 from odc.geo.geobox import GeoBox
 from rasterio import Affine
 from tests.patches.making import LEGEND
 
 from landweave.errors import CatalogError, GridError, LandweaveError, SensorError
-from landweave.patches.grids import common_bands, patch_grid, planes
+from landweave.patches.grids import check_same_pixels, common_bands, patch_grid, planes
 from landweave.patches.layout import Layout, make_layout
 from landweave.raster.scene import BandFile, Scene
+from landweave.raster.write import write_tile
 from landweave.sensors import sensor
 
 WHEN = dt.datetime(2023, 7, 1, tzinfo=dt.UTC)
@@ -137,3 +140,35 @@ def test_pixels_without_a_crs_have_planes_of_their_own() -> None:
     box = GeoBox((9, 9), Affine.scale(10, -10), None)
     made = [dataclasses.replace(scene(name), grid=box) for name in ("a", "b")]
     assert [entry.name for entry in planes(made, [box, box], layout())] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("crs", "given"), [("EPSG:99999999", "crs not found"), ("EPSG:4326", "in degrees_north")])
+def test_a_crs_that_is_none_or_not_in_metres_is_refused(crs: str, given: str) -> None:
+    with pytest.raises(GridError) as caught:
+        patch_grid(scene(), layout(), crs)
+    check(caught.value, f"--crs {crs}", "a CRS", "")
+    assert given in caught.value.given
+    assert caught.value.do
+
+
+ELSEWHERE = {
+    "another CRS": grid(crs="EPSG:32601"),
+    "no CRS": grid(crs=None),
+    "larger pixels": grid(60, 20),
+    "half a pixel beside": grid(corner=(5, 5)),
+}
+
+
+@pytest.mark.parametrize("case", ELSEWHERE)
+def test_labels_on_other_pixels_are_refused(tmp_path: Path, case: str) -> None:
+    write_tile(tmp_path / "l.tif", np.ones((1, *ELSEWHERE[case].shape), np.uint8), ELSEWHERE[case])
+    (entry,) = planes([scene()], [grid()], layout())
+    with pytest.raises(GridError) as caught:
+        check_same_pixels(tmp_path / "l.tif", entry)
+    check(caught.value, "l.tif with pixels of", "the same pixels", "reproject=true")
+
+
+def test_labels_on_the_same_pixels_may_cover_another_part(tmp_path: Path) -> None:
+    write_tile(tmp_path / "l.tif", np.ones((1, 50, 60), np.uint8), GeoBox((50, 60), grid().affine, UTM))
+    (entry,) = planes([scene()], [grid()], layout())
+    check_same_pixels(tmp_path / "l.tif", entry)

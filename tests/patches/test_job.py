@@ -120,7 +120,7 @@ def test_scenes_of_two_zones_stay_apart(tmp_path: Path) -> None:
     both = [here, there]
     ids = tmp_path / "labels.tif"
     scenes.write_tile(ids, scenes.labels(6000)[None], scenes.grid(6000, corner=(261_000.0, 4_990_000.0)))
-    archive, _ = cut(job(tmp_path, both, ids), tmp_path / "a")
+    archive, _ = cut(job(tmp_path, both, ids, reproject=True), tmp_path / "a")
     assert set(archive.table()["crs"]) == {"EPSG:32632", "EPSG:32633"}
     assert archive.table().crs.to_epsg() == 4326
     assert archive.manifest["left"]["left: too near to another part"] > 0

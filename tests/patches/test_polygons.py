@@ -126,6 +126,21 @@ def test_files_without_polygons_are_refused(
     assert do in caught.value.do
 
 
+@pytest.mark.parametrize(("names", "shapes", "given"), [
+    (["a", None], [shapely.box(0, 0, 1, 1), shapely.box(2, 0, 3, 1)], "1 polygons without class"),
+    (["a", "b"], [shapely.box(0, 0, 1, 1), shapely.Point(2, 0)], "1 features that are no polygons"),
+])  # fmt: skip
+def test_what_has_no_class_or_is_no_polygon_is_refused(
+    tmp_path: Path, names: list[str | None], shapes: list[shapely.Geometry], given: str
+) -> None:
+    geopandas.GeoDataFrame({"class": names}, geometry=shapes, crs="EPSG:4326").to_file(tmp_path / "p.geojson")
+    with pytest.raises(ConfigError) as caught:
+        read_polygons(tmp_path / "p.geojson", "class")
+    assert given in caught.value.given
+    assert "polygons, all with a class" in caught.value.expected
+    assert "fill the property" in caught.value.do
+
+
 def test_points_and_files_without_a_crs_are_refused(tmp_path: Path) -> None:
     points = geopandas.GeoDataFrame({"class": ["a"]}, geometry=[shapely.Point(0, 0)], crs="EPSG:4326")
     points.to_file(tmp_path / "points.gpkg")

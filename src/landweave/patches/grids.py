@@ -6,12 +6,17 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
+from pyproj.exceptions import CRSError
 
 from landweave.errors import CatalogError, GridError, SensorError
 from landweave.patches.extract import plane
 from landweave.patches.layout import Layout
+from landweave.raster.files import grid_of
+from landweave.raster.resample import aligned_window, same_crs
 from landweave.raster.scene import Scene
 
 _SAME_SIZE = 1e-3
@@ -101,12 +106,47 @@ def patch_grid(scene: Scene, layout: Layout, crs: str | None) -> GeoBox:
 def _in_crs(scene: Scene, layout: Layout, crs: str) -> GeoBox:
     if scene.grid.crs is None:
         raise GridError(f"scene {scene.id} without a CRS", f"one that can be brought to {crs}", "leave --crs away")
+    _check_crs(crs)
     box = scene.grid.extent.to_crs(crs).boundingbox
     # Multiples of the coarsest size make the grids of all scenes in this CRS one grid.
     coarsest = layout.views[-1].pixel_size_m
     left, bottom = (math.floor(edge / coarsest) * coarsest for edge in (box.left, box.bottom))
     right, top = (math.ceil(edge / coarsest) * coarsest for edge in (box.right, box.top))
     return GeoBox.from_bbox((left, bottom, right, top), crs, resolution=layout.pixel_size_m, tight=True)
+
+
+def _check_crs(text: str) -> None:
+    try:
+        units = CRS(text).units
+    except CRSError as error:
+        raise GridError(f"--crs {text}: {error}", "a CRS, for example EPSG:32633", "check the code") from error
+    # Pixel sizes are in metres, and distances between parts are counted in them.
+    if units != ("metre", "metre"):
+        raise GridError(f"--crs {text} in {units[0]}", "a CRS in metres", "take the UTM zone of the scenes")
+
+
+def check_same_pixels(labels: Path, entry: Plane) -> None:
+    """Refuse a label map whose pixels are not those that patches are cut on.
+
+    Raises:
+        GridError: CRS, pixel size or position differ.
+        SceneError: The map cannot be read.
+    """
+    # Where neither has a place on Earth, shapes are compared when patches are cut.
+    grid = grid_of(str(labels))
+    if grid.crs is entry.grid.crs is None:
+        return
+    if not same_crs(grid, entry.grid) or aligned_window(grid, entry.grid) is None:
+        raise GridError(
+            f"labels {labels} with {_described(grid)} for {_described(entry.grid)} of scene {entry.scene.id}",
+            "a map on the same pixels",
+            "add --set reproject=true to read it by the nearest pixel, or make the map anew on these pixels",
+        )
+
+
+def _described(grid: GeoBox) -> str:
+    a = grid.affine
+    return f"pixels of {a.a:g} x {-a.e:g} from ({a.c:.10g}, {a.f:.10g}) in {plane(grid) or 'no CRS'}"
 
 
 def planes(scenes: Sequence[Scene], grids: Sequence[GeoBox], layout: Layout) -> list[Plane]:

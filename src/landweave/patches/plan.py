@@ -18,7 +18,7 @@ from landweave.errors import LegendError, SceneError, SplitError
 from landweave.legend import Legend
 from landweave.patches import polygons as drawn
 from landweave.patches.extract import Cut, PatchTask
-from landweave.patches.grids import Plane, common_bands, patch_grid, planes
+from landweave.patches.grids import Plane, check_same_pixels, common_bands, patch_grid, planes
 from landweave.patches.layout import Layout, make_layout
 from landweave.patches.polygons import Polygon
 from landweave.patches.sample import SPLITS, Split
@@ -49,6 +49,8 @@ class PatchJob(Config):
     """Polygons with the property `split` (train, validation, test) that decide instead of blocks; none may touch."""
     crs: str | None = None
     """Cut on a grid in this CRS, resampling the scenes; left away, on each scene's own pixels."""
+    reproject: bool = False
+    """Read a label map on other pixels onto those that are cut, by the nearest one; with crs that is so anyway."""
     pixel_size_m: float | None = Field(default=None, gt=0)
     """Pixel size of the finest view where it is not the sensor's; coarser views keep their ratio to it."""
     min_valid: Share | None = None
@@ -93,7 +95,8 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Lege
     Raises:
         CatalogError: There is no scene, or one twice.
         SensorError: Scenes of several sensors, or a band that a scene lacks.
-        GridError: A scene's pixels are not those of its sensor, and nobody said what to cut on.
+        GridError: A scene's pixels are not those of its sensor, and nobody said what to cut on; or labels on other
+            pixels.
         LegendError: A map without a legend, or polygons of another one.
         CardError: A sharpener that does not fit.
         SplitError: Fewer blocks than parts, or areas that touch.
@@ -113,6 +116,9 @@ def make_plan(job: PatchJob, scenes: Sequence[Scene], labels: Path, legend: Lege
     least = (0.5 if shapes is None else 0.0) if job.min_valid is None else job.min_valid
     make = partial(PatchTask, folder=folder, layout=layout, min_valid=least, min_labelled=job.min_labelled)
     named = [labels_of(labels, scene) for scene in scenes]
+    if shapes is None and not (job.reproject or job.crs):
+        for path, entry in zip(named, every, strict=True):
+            check_same_pixels(path, entry)
     return Plan(layout, tuple(_tasks(job.patches_per_shard, zip(every, cuts, named, strict=True), make)), left)
 
 

@@ -49,7 +49,7 @@ def read_polygons(path: Path, property_name: str) -> list[Polygon]:
 
     Raises:
         SceneError: The file cannot be read.
-        ConfigError: It has no property of that name, or no polygon.
+        ConfigError: It has no property of that name, or no polygon; or something in it is no polygon or has no value.
         GridError: It has no CRS.
     """
     frame = _read_frame(path)
@@ -61,6 +61,7 @@ def read_polygons(path: Path, property_name: str) -> list[Polygon]:
             f"polygons with the property {property_name}",
             "name the property with --set class_property=...: " + nearest(property_name, names),
         )
+    _check_complete(path, frame, kept, property_name)
     if frame.crs is None:
         raise GridError(f"{path} without a CRS", "polygons with a CRS", "give the file its CRS")
     # Mended rather than refused: hand-drawn borders often cross themselves by a hair.
@@ -69,6 +70,19 @@ def read_polygons(path: Path, property_name: str) -> list[Polygon]:
         Polygon(str(name), shapely.make_valid(shape), crs, str(label))
         for name, shape, label in zip(kept.index, kept.geometry, kept[property_name], strict=True)
     ]
+
+
+def _check_complete(
+    path: Path, frame: geopandas.GeoDataFrame, kept: geopandas.GeoDataFrame, property_name: str
+) -> None:
+    # Left away in silence, they would be missed by nobody; as text they would be a class called None.
+    others, empty = len(frame) - len(kept), int(kept[property_name].isna().sum())
+    if others or empty:
+        raise ConfigError(
+            f"{path} with {others} features that are no polygons and {empty} polygons without {property_name}",
+            f"polygons, all with a {property_name}",
+            "remove the others, and fill the property",
+        )
 
 
 def _read_frame(path: Path) -> geopandas.GeoDataFrame:
