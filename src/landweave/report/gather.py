@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from landweave.config import nearest
+from landweave.errors import ConfigError
 from landweave.legend import LandClass
+from landweave.raster.arrays import path_of
 from landweave.report import growth, judged, maps, more, runs
 from landweave.report.find import Found, find
 from landweave.report.material import Judgement, Material, Row
@@ -24,7 +27,7 @@ def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Mat
         first: Name of what the page is about; the most accurate where None.
 
     Raises:
-        ConfigError: A folder is missing, or nothing that can be shown is in any.
+        ConfigError: A folder is missing, nothing that can be shown is in any, or nothing there is called `first`.
     """
     found = find(folders)
     judgements = _ordered(judged.judgements(found, _names(found)), first)
@@ -48,8 +51,15 @@ def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Mat
     )
 
 
-def _ordered(judgements: Iterable[Judgement], first: str | None) -> tuple[Judgement, ...]:
+def _ordered(judgements: Sequence[Judgement], first: str | None) -> tuple[Judgement, ...]:
     """As they come, the best first, but for the one that was asked for."""
+    names = [judgement.name for judgement in judgements]
+    if first is not None and first not in names:
+        raise ConfigError(
+            f"--first {first}",
+            nearest(first, names) if names else "an evaluation in one of the folders",
+            "name one that was judged, or leave --first away",
+        )
     # sorted() keeps the order of equals: all others stay as they were.
     return tuple(sorted(judgements, key=lambda judgement: judgement.name != first if first else False))
 
@@ -71,19 +81,25 @@ def _names(found: Found) -> dict[Path, str]:
 
 def _told(found: Found, path: Path, key: str) -> Path | None:
     """The file that an evaluation names: as it stands, or from the folder of the evaluation."""
-    told = found.json(path).get("configuration", {}).get(key)
+    told = _configuration(found, path).get(key)
     if told is None:
         return None
     # Evaluations written by the demo can be moved with their folder: their paths count from there.
     places = (Path(told), path.parent / told)
-    return next((place for place in places if place.is_file()), places[0])
+    return next((place for place in places if path_of(str(place)).is_file()), places[0])
+
+
+def _configuration(found: Found, path: Path) -> Mapping[str, Any]:
+    configuration = found.json(path).get("configuration", {})
+    return configuration if isinstance(configuration, Mapping) else {}
 
 
 def _place(found: Found, judgements: Sequence[Judgement]) -> Place | None:
     """The map of the first judgement with its truth, or the first map that there is."""
     for judgement in judgements:
         if (judged_map := _told(found, judgement.path, "map")) and judged_map.is_file():
-            return maps.place(found, judged_map, _told(found, judgement.path, "truth"))
+            truth = _told(found, judgement.path, "truth")
+            return maps.place(found, judged_map, truth, _configuration(found, judgement.path).get("truth_legend"))
     return maps.place(found, found.of("map")[0], None) if found.of("map") else None
 
 

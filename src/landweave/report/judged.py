@@ -31,7 +31,8 @@ def judgements(found: Found, names: Mapping[Path, str] | None = None) -> tuple[J
                 every.append(_judgement(content, path, (names or {}).get(path, path.parent.name)))
         except (KeyError, TypeError, ValueError, LandweaveError) as error:
             found.unread.append(f"{path}: {error!r}")
-    return tuple(sorted(every, key=lambda judgement: -judgement.overall.value))
+    # Nobody knows how good one is without a figure: it stands last.
+    return tuple(sorted(every, key=lambda each: -each.overall.value if each.overall.value >= 0 else 1.0))
 
 
 def legend_of(content: Mapping[str, Any]) -> Legend:

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from landweave.errors import LandweaveError
-from landweave.legend import LandClass, Legend
+from landweave.legend import LandClass, Legend, known_legends
+from landweave.raster.arrays import path_of
 from landweave.raster.catalog import read_catalog
+from landweave.raster.classes import read_legend
+from landweave.raster.files import grid_of
 from landweave.raster.scene import Scene
 from landweave.report import tables
 from landweave.report.find import Found
@@ -54,17 +57,38 @@ def _several(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def place(found: Found, path: Path, truth: Path | None) -> Place | None:
-    """What there is to see of the map at `path`, or None where nothing says its legend."""
+def place(found: Found, path: Path, truth: Path | None, truth_legend: str | None = None) -> Place | None:
+    """What there is to see of the map at `path`, or None where nothing says its legend.
+
+    Args:
+        found: What the folders hold; what is not shown is told there.
+        path: The map.
+        truth: What it was judged by, where that is a raster of class ids.
+        truth_legend: Name of its legend where the evaluation was told one.
+    """
     item = found.json(path.with_suffix(".json"))
     legend = _legend(item)
     if legend is None:
         found.unread.append(f"{path}: no {path.stem}.json beside it says its legend")
         return None
-    if truth is not None and not truth.is_file():
-        found.unread.append(f"{truth}: the truth is not there any more")
+    if truth is not None and (why := _why_hidden(truth, legend, truth_legend)):
+        found.unread.append(f"{truth}: the truth {why}")
         truth = None
     return Place(path, legend, truth, *_scene(found, item))
+
+
+def _why_hidden(truth: Path, legend: Legend, named: str | None) -> str:
+    """Why a truth is not shown beside a map of `legend`, or ""."""
+    if not path_of(str(truth)).is_file():
+        return "is not there, seen from this folder"
+    try:
+        grid_of(str(truth))
+        own = known_legends().get(named) if named else read_legend(truth)
+    except LandweaveError:
+        return "is no raster of class ids"
+    # In the map's colours the ids of another legend would be other classes.
+    is_same = (own.ids, own.names) == (legend.ids, legend.names) if own else named in (None, legend.name)
+    return "" if is_same else "has another legend than the map"
 
 
 def _legend(item: Mapping[str, Any]) -> Legend | None:

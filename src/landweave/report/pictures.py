@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from landweave.errors import LandweaveError
 from landweave.legend import Legend
+from landweave.raster.classes import read_nodata
 from landweave.raster.read import grid_of, read, read_map
 from landweave.raster.scene import Scene
 from landweave.report import figures, tables
@@ -65,17 +66,31 @@ def width_km(grid: GeoBox) -> float | None:
 
 
 def _row(place: Place, grid: GeoBox, title: str) -> Row:
-    ids, _ = read_map(place.map, grid, place.legend.nodata)
+    ids = _ids(place.map, grid, place)
     pictures = [] if place.scene is None else [_seen(place.scene, grid, place.is_simulated)]
     pictures.append(Picture(figures.colored(ids, place.legend), "Map", f"The map: {_words(ids, place.legend)}"))
     if place.truth is not None:
-        truth, _ = read_map(place.truth, grid, place.legend.nodata)
+        truth = _ids(place.truth, grid, place)
         words = _words(truth, place.legend)
         pictures.append(Picture(figures.colored(truth, place.legend), "Truth", f"The truth: {words}"))
         pictures.append(_differing(ids, truth, place.legend.nodata))
     wide = width_km(grid)
     shown = f"{title}, {grid.shape[1]} pixels wide" if wide is None else f"{title}, {wide:.1f} km wide"
     return Row(shown, tuple(pictures))
+
+
+def _ids(path: Path, grid: GeoBox, place: Place) -> UInt8[np.ndarray, "h w"]:
+    """Class ids of the map or the truth on a part of the map's grid."""
+    own, whole = grid_of(str(path)), grid_of(str(place.map))
+    if own.crs is None and whole.crs is None and own.shape == whole.shape:
+        # Arrays without a place on Earth have no coordinates in common, but their pixels.
+        grid = GeoBox(grid.shape, own.affine * (~whole.affine * grid.affine), None)
+    ids, _ = read_map(path, grid, place.legend.nodata)
+    # Files of others declare 99 or 254 where the legend has no data at 0 or 255.
+    nodata = read_nodata(path)
+    if nodata is None or nodata in place.legend.ids:
+        return ids
+    return np.where(ids == nodata, np.uint8(place.legend.nodata), ids)
 
 
 def _seen(scene: Scene, grid: GeoBox, is_simulated: bool) -> Picture:
@@ -104,7 +119,7 @@ def _detail(place: Place, grid: GeoBox) -> GeoBox:
     """The square with the greatest variety of classes, the first of equals."""
     # The choice needs no full resolution: reading all of a large map for it would take minutes.
     coarse = overview(grid, _OVERVIEW_PX)
-    ids, _ = read_map(place.truth or place.map, coarse, place.legend.nodata)
+    ids = _ids(place.truth or place.map, coarse, place)
     edge = max(1, round(_DETAIL_PX * coarse.shape[0] / grid.shape[0]))
     row, col = most_varied(ids, edge, place.legend.nodata)
     height, width = grid.shape
@@ -132,7 +147,7 @@ def _entropy(ids: UInt8[np.ndarray, "h w"], nodata: int) -> float:
 
 def class_shares(place: Place) -> tuple[tuple[int, float], ...]:
     """Ids of the legend with their share of the mapped area, counted on the overview."""
-    ids, _ = read_map(place.map, overview(grid_of(str(place.map)), 4 * _OVERVIEW_PX), place.legend.nodata)
+    ids = _ids(place.map, overview(grid_of(str(place.map)), 4 * _OVERVIEW_PX), place)
     counts = np.bincount(ids.ravel(), minlength=256)
     return tuple(tables.shares(place.legend.ids, [int(counts[identity]) for identity in place.legend.ids]).items())
 
