@@ -18,7 +18,7 @@ class DeepLab(ResNet):
 
     One size of the image, without the fusion of several (the paper's MSC), and without a random field after it. Names
     of the trunk's weights are those of torchvision. With 3 bands and 1 class it has 42,573,892 weights;
-    docs/methods/gallery.md explains the 42,542,280 of Table II of Lunga et al. (2019). It sees farther than sight.py
+    docs/methods/models.md explains the 42,542,280 of Table II of Lunga et al. (2019). It sees farther than sight.py
     looks: maps by it are blended.
 
     Args:

@@ -15,7 +15,7 @@ class FCN(ResNet):
     """The trunk of a ResNet, whose strides 8, 16 and 32 are scored each by itself, FCN-8s.
 
     Names of the trunk's weights are those of torchvision, so that its files fit. With 3 bands and 1 class it has
-    23,511,619 weights; docs/methods/gallery.md explains the 23,541,769 of Table II of Lunga et al. (2019). Scores come
+    23,511,619 weights; docs/methods/models.md explains the 23,541,769 of Table II of Lunga et al. (2019). Scores come
     up by bilinear interpolation, as the paper's deconvolutions begin.
 
     Args:
