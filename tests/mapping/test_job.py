@@ -35,7 +35,7 @@ def mapped(place: Path, out: str = "out", **changes: object) -> list[Progress]:
 def test_what_lies_in_the_folder(place: Path) -> None:
     make_catalog(place / "c.parquet", make_scene(place, "s", grid_at(100, 130)))
     records = mapped(place, probabilities=True, entropy=True)
-    assert [(r.phase, r.done, r.total, r.unit) for r in records][-1] == ("assemble", 3, 3, "layers")
+    assert [(r.phase, r.done, r.total, r.unit) for r in records][-1] == ("assemble", 3, 3, "sheets")
     assert records[6].summary["valid"] == "100%"
     names = {path.name for path in (place / "out").iterdir() if not path.name.startswith(".")}
     layers = {"map.tif", "map.tif.aux.xml", "probabilities.tif", "entropy.tif"}

@@ -118,7 +118,7 @@ def test_a_damaged_card(place: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"II*\x00torn"])
 def test_empty_and_truncated_scenes(place: Path, content: bytes) -> None:
     (place / "b.tif").write_bytes(content)
-    assert "b.tif" in unwritten(place, SceneError).given
+    assert "b.tif" in unwritten(place, SceneError, only=("b",)).given
 
 
 def test_digital_numbers_and_a_doubled_offset(place: Path) -> None:

@@ -33,6 +33,21 @@ def test_figures() -> None:
     assert (found["workers"], found["tiles_planned"]) == (2, 8)
 
 
+def test_throughput_is_that_of_this_run() -> None:
+    plan = make_plan(card(), [scene("s", grid_at(200, 100))], Wish(core_px=64))
+    total = {**TOTAL, "read_bytes": 4e9, "written_bytes": 3e9, "route_s": 1.0, "scene_lost": "a text"}
+    before = {"tiles": 1, "read_bytes": 1e9, "compute_s": 2.0}
+    wall = {"map": 8.0, "assemble": 1.5}
+    found = summarise(plan, card(), total, before=before, num_workers=2, period=(0.0, 10.0), wall_s=wall)
+    assert (found["tiles"], found["tiles_per_s"]) == (4, 0.3)
+    assert (found["read_gb"], found["read_gb_per_s"]) == (4.0, 0.3)
+    assert (found["written_gb"], found["written_gb_per_s"]) == (3.0, 0.3)
+    assert found["wait_s"] == 7.0
+    assert found["wall_s"] == wall
+    # Of two devices for ten seconds: six computing, one routing.
+    assert found["device_busy_share"] == 0.35
+
+
 def test_a_job_that_went_on_is_judged_by_its_last_run() -> None:
     plan = make_plan(card(), [scene("s", grid_at(200, 100))], Wish(core_px=64))
     found = summarise(plan, card(), TOTAL, before={"written_px": 15_000}, num_workers=1, period=(0.0, 10.0))

@@ -13,6 +13,8 @@ from tests.report.test_pictures import LEGEND, make_place
 from tests.report.test_runs import write_run
 
 from landweave.raster.catalog import write_catalog
+from landweave.raster.files import grid_of
+from landweave.raster.write import write_mosaic
 from landweave.report import maps
 from landweave.report.find import find
 from landweave.report.gather import gather
@@ -142,6 +144,31 @@ def test_tiles_that_were_set_aside_are_named(folder: Path) -> None:
     (job,) = maps.jobs(find([folder / "map"]))
     assert job.facts["Set aside"] == "r00000c00001"
     assert job.facts["Precision"] == "bf16"
+
+
+def test_throughput_lost_scenes_and_drift_are_told(folder: Path) -> None:
+    route = {"tiles_far": 3, "far_share": 0.75, "has_drifted": True}
+    rates = {"tiles_per_s": 1.5, "read_gb_per_s": 0.25, "written_gb_per_s": 0.0125, "device_busy_share": 0.8}
+    told = {**SUMMARY, **rates, "route": route, "scenes_lost": {"bad": "bad.tif, which cannot be read"}}
+    write_json(folder / "map" / "summary.json", told)
+    (job,) = maps.jobs(find([folder / "map"]))
+    assert job.facts["Throughput"] == "1.50 tiles/s, read 0.250 GB/s, written 0.013 GB/s"
+    assert job.facts["Device"] == "busy 80% of the time"
+    assert job.facts["Not mapped everywhere"] == "bad: bad.tif, which cannot be read"
+    assert job.facts["Far from every bucket"] == "3 tiles (75.0%), the imagery has drifted"
+
+
+def test_a_map_in_sheets_is_shown_like_any_other(folder: Path) -> None:
+    """The small file that names the sheets takes the place of the one file."""
+    one = gather([folder / "map"], "A map").rows[0].pictures[0]
+    (folder / "map" / "sheets").mkdir()
+    (folder / "map" / "map.tif").rename(folder / "map" / "sheets" / "map-r000c000.tif")
+    path = folder / "map" / "map.vrt"
+    sheet = path.parent / "sheets" / "map-r000c000.tif"
+    write_mosaic(path, [sheet], grid_of(str(sheet)), nodata=0)
+    shown = gather([folder / "map"], "A map")
+    assert (shown.rows[0].pictures[0].pixels == one.pixels).all()
+    assert path in shown.files
 
 
 def test_the_page_is_the_same_whoever_wrote_the_paths(folder: Path) -> None:

@@ -10,15 +10,17 @@ import typer
 from landweave.cli.box import box
 from landweave.cli.executor import Machine, with_machine
 
-_GRID, _OUTPUT, _MACHINE = "Where", "What to write", "The machine"
+SHEET_PX = 16384
+_GRID, _OUTPUT, _OBJECTS, _MACHINE = "Where", "What to write", "Objects as polygons", "The machine"
 
 
 @with_machine
 def map(
-    card: Annotated[Path, typer.Option(help="Card to map with: RUN/card.")],
     scenes: Annotated[Path, typer.Option(help="Catalog of the scenes.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the map; the same command again goes on.")],
     *,
+    card: Annotated[Path | None, typer.Option(help="Card to map with: RUN/card.")] = None,
+    gallery: Annotated[Path | None, typer.Option(help="Gallery with models, in place of a card.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this scene; may be repeated.")] = None,
     area: Annotated[
         str | None, typer.Option(help="LEFT,BOTTOM,RIGHT,TOP in the map's CRS.", rich_help_panel=_GRID)
@@ -34,6 +36,16 @@ def map(
         bool, typer.Option(help="Write the probability of every class too.", rich_help_panel=_OUTPUT)
     ] = False,
     entropy: Annotated[bool, typer.Option(help="Write how unsure each pixel is too.", rich_help_panel=_OUTPUT)] = False,
+    sheet_px: Annotated[
+        int, typer.Option(help="Greatest edge of one file; larger maps become several.", rich_help_panel=_OUTPUT)
+    ] = SHEET_PX,
+    objects: Annotated[
+        str | None, typer.Option(help="CLASS,...: draw objects of these classes.", rich_help_panel=_OBJECTS)
+    ] = None,
+    min_area_m2: Annotated[float, typer.Option(help="Leave smaller ones away.", rich_help_panel=_OBJECTS)] = 0.0,
+    simplify_m: Annotated[
+        float, typer.Option(help="How far outlines may be moved to be simpler.", rich_help_panel=_OBJECTS)
+    ] = 0.0,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.", rich_help_panel=_MACHINE)] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.", rich_help_panel=_MACHINE)] = "auto",
     core: Annotated[int, typer.Option(help="Edge of a tile, in pixels.", rich_help_panel=_MACHINE)] = 1024,
@@ -47,16 +59,21 @@ def map(
 
     Example: landweave map --card run/card --scenes catalog.parquet -o map/
 
+    With a gallery, each tile by the card of its bucket: landweave map --gallery gallery/ --scenes catalog.parquet
+    -o map/
+
     A part, with probabilities, on all cores: landweave map --card run/card --scenes catalog.parquet
     --area 400000,5000000,410000,5010000 --probabilities --workers 4 -o map/
 
     On a Spark cluster: landweave map --card run/card --scenes catalog.parquet -o map/ --executor spark
     --master spark://host:7077
     """
-    values: dict[str, object] = {"card": card, "scenes": scenes, "only": tuple(only or ())}
+    values: dict[str, object] = {"card": card, "gallery": gallery, "scenes": scenes, "only": tuple(only or ())}
     values |= {"area": box(area, "--area", "LEFT,BOTTOM,RIGHT,TOP")}
     values |= {"crs": crs, "reproject": reproject, "rule": rule, "probabilities": probabilities, "entropy": entropy}
     values |= {"precision": precision, "device": device, "core_px": core, "margin_px": margin}
+    values |= {"sheet_px": sheet_px, "objects": tuple(objects.split(",")) if objects else ()}
+    values |= {"min_area_m2": min_area_m2, "simplify_m": simplify_m}
     _map(values, out, machine)
 
 
@@ -79,9 +96,17 @@ def _tell(out: Path) -> None:
     import json
 
     found = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    share = found["valid_px"] / found["written_px"]
+    typer.echo(f"{out / found['map']}: {found['written_px'] / 1e6:.1f} Mpx, {share:.1%} valid")
     typer.echo(
-        f"{out / 'map.tif'}: {found['written_px'] / 1e6:.1f} Mpx, {found['valid_px'] / found['written_px']:.1%} valid"
+        f"{found['mpx_per_s']:.2f} Mpx/s, {found['km2_per_s']:.2f} km2/s, {found['precision']}; "
+        f"{found['tiles_per_s']:.2f} tiles/s, device busy {found['device_busy_share']:.0%}"
     )
-    typer.echo(f"{found['mpx_per_s']:.2f} Mpx/s, {found['km2_per_s']:.2f} km2/s, {found['precision']}")
     if bf16 := found["bf16"]:
         typer.echo(f"bf16 changes {bf16['changed_px']} of {bf16['compared_px']} labels compared with fp32")
+    if others := found["scenes_of_other_sensors"]:
+        typer.echo(f"{len(others)} scenes of other sensors were left out")
+    if route := found.get("route"):
+        typer.echo(f"{route['tiles_far']} tiles ({route['far_share']:.1%}) far from every bucket, mapped with mono")
+        if route["has_drifted"]:
+            typer.echo(f"the imagery has drifted: at most {route['drift_share']:.0%} of tiles should be far", err=True)

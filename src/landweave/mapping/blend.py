@@ -21,6 +21,7 @@ from landweave.mapping.predictor import Predictor
 from landweave.mapping.source import pixels
 from landweave.mapping.tile import MapTask, Order, write_layers
 from landweave.provenance import fingerprint
+from landweave.raster.files import bytes_had
 from landweave.raster.scene import Scene
 from landweave.tiling import Tile, Window
 
@@ -68,7 +69,7 @@ class BlendTask:
 
 def spread_tile(task: SpreadTask) -> Summary:
     """Predict a tile and keep the probabilities of all that it sees, scene by scene, as float16."""
-    watch = Stopwatch()
+    watch, had = Stopwatch(), bytes_had()
     predictor = task.order.predictor
     for scene in task.scenes:
         with watch("read"):
@@ -78,7 +79,8 @@ def spread_tile(task: SpreadTask) -> Summary:
             memory = io.BytesIO()
             np.save(memory, probabilities.astype(np.float16))
             write_bytes(_path(task.order, task.tile, scene), memory.getvalue())
-    return {**watch.seconds, "seen_px": len(task.scenes) * task.tile.seen.num_pixels, "scenes_read": len(task.scenes)}
+    counts = {"seen_px": len(task.scenes) * task.tile.seen.num_pixels, "scenes_read": len(task.scenes)}
+    return {**watch.seconds, **counts, "read_bytes": bytes_had() - had}
 
 
 def _probabilities(
@@ -96,8 +98,8 @@ def blend_tile(task: BlendTask) -> Summary:
     legend = order.predictor.card.legend
     with watch("blend"):
         merged = merge(order.rule, _views(task), len(legend))
-    valid_px = write_layers(order, tile, merged, legend, watch)
-    return {**watch.seconds, "tiles": 1, "written_px": tile.core.num_pixels, "valid_px": valid_px}
+    written = write_layers(order, tile, merged, legend, watch)
+    return {**watch.seconds, **written, "scenes_used": len(task.task.scenes)}
 
 
 def taper(seen: Window, core: Window, margin_px: int) -> Float32[np.ndarray, "h w"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pystac
@@ -26,6 +26,7 @@ _EXTENSIONS = [
 _BLENDED = "the network has no finite field of view: neighbouring tiles overlap and are blended by a linear taper"
 _SEAMLESS = "every tile sees as far as the network does: the map is the same however it is cut"
 COG = pystac.MediaType.COG
+PARQUET = "application/vnd.apache.parquet"
 
 
 def map_item(
@@ -38,6 +39,9 @@ def map_item(
     layers: Iterable[str],
     facts: Mapping[str, Any],
     is_blended: bool,
+    sheets: Mapping[str, Mapping[str, GeoBox]] | None = None,
+    has_objects: bool = False,
+    has_buckets: bool = False,
 ) -> str:
     """The item as JSON text; equal arguments give equal text.
 
@@ -50,6 +54,9 @@ def map_item(
         layers: The layers beside the labels.
         facts: What else is worth saying, under names with "landweave:".
         is_blended: Whether tiles were blended.
+        sheets: For each layer in several files, "map" among them, their paths and grids.
+        has_objects: Whether objects were drawn.
+        has_buckets: Whether a gallery decided which card maps a tile.
     """
     outline = footprint(grid)
     times = sorted(scene.datetime for scene in scenes)
@@ -74,33 +81,51 @@ def map_item(
         },
         stac_extensions=_EXTENSIONS,
     )
-    for layer, asset in _assets(card, layers).items():
-        item.add_asset(layer, asset)
+    for key, asset in (*_assets(card, layers, sheets or {}), *_tables(has_objects, has_buckets)):
+        item.add_asset(key, asset)
     return json.dumps(item.to_dict(include_self_link=False), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _assets(card: Card, layers: Iterable[str]) -> dict[str, pystac.Asset]:
+def _assets(
+    card: Card, layers: Iterable[str], sheets: Mapping[str, Mapping[str, GeoBox]]
+) -> Iterator[tuple[str, pystac.Asset]]:
     legend = card.legend
-    words: dict[str, Any] = {
-        "classification:classes": classes(legend),
-        "raster:bands": [{"data_type": "uint8", "nodata": legend.nodata, "spatial_resolution": card.pixel_size_m}],
-    }
-    found = {"map": pystac.Asset("./map.tif", "Land cover", media_type=COG, roles=["data"], extra_fields=words)}
+    bands = [{"data_type": "uint8", "nodata": legend.nodata, "spatial_resolution": card.pixel_size_m}]
+    words: dict[str, Any] = {"classification:classes": classes(legend), "raster:bands": bands}
+    yield from _layer("map", "Land cover", words, sheets.get("map", {}))
     steps = {"data_type": "uint8", "nodata": NODATA, "scale": 1 / STEPS, "offset": 0.0}
     if "probabilities" in layers:
-        bands = {"raster:bands": [{**steps, "name": text} for text in legend.names]}
-        title = "Probability of every class"
-        found["probabilities"] = pystac.Asset(
-            "./probabilities.tif", title, media_type=COG, roles=["data"], extra_fields=bands
-        )
+        words = {"raster:bands": [{**steps, "name": text} for text in legend.names]}
+        yield from _layer("probabilities", "Probability of every class", words, sheets.get("probabilities", {}))
     if "entropy" in layers:
         title = "Entropy of the probabilities, 0 sure to 1 clueless"
-        found["entropy"] = pystac.Asset(
-            "./entropy.tif", title, media_type=COG, roles=["data"], extra_fields={"raster:bands": [steps]}
-        )
+        yield from _layer("entropy", title, {"raster:bands": [steps]}, sheets.get("entropy", {}))
     json_type = pystac.MediaType.JSON
-    found["job"] = pystac.Asset("./job.json", "What decided this map", media_type=json_type, roles=["metadata"])
-    return found
+    yield "job", pystac.Asset("./job.json", "What decided this map", media_type=json_type, roles=["metadata"])
+
+
+def _tables(has_objects: bool, has_buckets: bool) -> Iterator[tuple[str, pystac.Asset]]:
+    if has_objects:
+        yield "objects", pystac.Asset("./objects.parquet", "Objects", media_type=PARQUET, roles=["data"])
+    if has_buckets:
+        title = "Bucket and distance of every tile"
+        yield "buckets", pystac.Asset("./buckets.tif", title, media_type=COG, roles=["data"])
+        yield "tiles", pystac.Asset("./buckets.parquet", title, media_type=PARQUET, roles=["data"])
+
+
+def _layer(
+    stem: str, title: str, words: dict[str, Any], sheets: Mapping[str, GeoBox]
+) -> Iterator[tuple[str, pystac.Asset]]:
+    """A layer as one file; or the small file that shows all its sheets, and after it the sheets."""
+    ending, kind = (".vrt", pystac.MediaType.XML) if sheets else (".tif", COG)
+    yield stem, pystac.Asset(f"./{stem}{ending}", title, media_type=kind, roles=["data"], extra_fields=words)
+    for path, grid in sheets.items():
+        name, where = path.removesuffix(".tif").rpartition("/")[2], projection(grid)
+        fields = {**words, "proj:shape": where["proj:shape"], "proj:transform": where["proj:transform"]}
+        yield (
+            name,
+            pystac.Asset(f"./{path}", f"{title}, a part", media_type=COG, roles=["data"], extra_fields=fields),
+        )
 
 
 def classes(legend: Legend) -> list[dict[str, Any]]:

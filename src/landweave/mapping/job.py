@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -10,30 +9,34 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from landweave.atomic import write_text
 from landweave.errors import SceneError, TaskError
 from landweave.jobs.executor import Executor, Function, Summary
-from landweave.jobs.ledger import Ledger, opened
+from landweave.jobs.ledger import LACKS, Ledger, opened
 from landweave.jobs.run import Progress, add, fulfil
 from landweave.jobs.serial import Serial
-from landweave.mapping.assemble import AssembleTask, assemble
+from landweave.mapping import objects
+from landweave.mapping.assemble import assemble, assembling, bind
 from landweave.mapping.blend import SPREAD, BlendTask, SpreadTask, blend_tile, spread_tile
-from landweave.mapping.item import map_item
+from landweave.mapping.buckets import write_buckets
+from landweave.mapping.finish import Ended, finish
 from landweave.mapping.prepare import MapJob, Prepared, prepare
-from landweave.mapping.summary import shown, summarise
+from landweave.mapping.route import RouteTask, Sent, by_card, route_tile, sent
+from landweave.mapping.sheet import Sheet, sheets
+from landweave.mapping.summary import shown
 from landweave.mapping.tile import MapTask, map_tile
 from landweave.provenance import fingerprint, write_record
 
 _TILES_PER_COMPARISON, _MOST_COMPARISONS = 16, 8
 IN_FLIGHT = 3
+_UNITS = {"assemble": "sheets", "stitch": "sheets", "link": "tasks", "gather": "files"}
 
 
 def run(job: MapJob, out: Path, executor: Executor | None = None) -> Iterator[Progress]:
     """Map, and give records of how it goes; run again it goes on where it was stopped.
 
-    `out` then holds map.tif, map.json (STAC), job.json (what decided it), summary.json (how it went), and the layers
-    asked for. On one machine with the same threads and versions they are the same bytes however often the job was
-    stopped, and with any executor; but for summary.json, which tells times.
+    `out` then holds map.tif (or map.vrt and the sheets that it names), map.json (STAC), job.json (what decided it),
+    summary.json (how it went), and the layers asked for. On one machine with the same threads and versions they are
+    the same bytes however often the job was stopped, and with any executor; but for summary.json, which tells times.
 
     Raises:
         LandweaveError: Something that the user can mend; what is done is kept.
@@ -55,39 +58,81 @@ class _Run:
     ledger: Ledger
     began: float
     before: Summary = field(default_factory=dict)
+    total: Summary = field(default_factory=dict)
+    wall_s: dict[str, float] = field(default_factory=dict)
+    routes: dict[str, Sent] = field(default_factory=dict)
     has_run: bool = False
 
     def records(self) -> Iterator[Progress]:
         tasks = self._tasks()
-        blends = self._blends(tasks) if self.prepared.plan.is_tapered else []
-        total: Summary = {}
-        if blends:
-            needed = {seer.key: seer for blend in self._lacking(blends) for seer in blend.seers}
-            last = yield from self._phase(spread_tile, list(needed.values()), "predict", lambda task: task.is_written)
-            total = last.summary
-            last = yield from self._phase(blend_tile, self._fed(blends), "blend", lambda blend: blend.task.is_written)
+        routed = yield from self._routed(tasks)
+        if self.prepared.plan.is_tapered:
+            yield from self._blended(routed)
         else:
-            last = yield from self._phase(map_tile, tasks, "map", lambda task: task.is_written)
-        total = add(total, last.summary)
-        done = tuple(task.key for task in tasks if task.key in self.ledger.done)
-        self._check(done, total)
-        last = yield from self._phase(assemble, self._assembling(done), "assemble", lambda task: task.path.is_file())
-        if failed := [line for key, line in self.ledger.failed.items() if key.startswith("assemble")]:
-            raise TaskError(failed[0], "a map put together from its tiles", "mend the cause and run it again")
-        self._finish(tasks, done, add(total, last.summary))
+            yield from self._phase(map_tile, routed, "map", self._stands)
+        done = {task.key: self._stamp(task) for task in tasks if task.key in self.ledger.done}
+        self._check(done)
+        every = sheets(self.prepared.plan, self.prepared.job.sheet_px)
+        yield from self._put_together(every, done)
+        if self.prepared.job.objects:
+            yield from self._outlined(every, done)
+        lost = self._lost(tasks)
+        self._finish(tasks, every, done, lost)
+        num = len(self.prepared.mapped)
+        for name, why in lost.items():
+            yield Progress("scenes", num, num, "scenes", failed=f"{name}: {why}")
+
+    def _routed(self, tasks: Sequence[MapTask]) -> Generator[Progress, None, list[MapTask]]:
+        """The tiles with the cards that they are to be mapped with."""
+        routing = self.prepared.routing
+        if routing is None:
+            return list(tasks)
+        asked = [RouteTask(t.order, routing.folder, routing.identity, t.tile, t.scenes) for t in tasks]
+        yield from self._phase(route_tile, asked, "route", _has_file)
+        self.routes = sent(asked, self.ledger.done)
+        if self.routes:
+            write_buckets(self.out, self.routes, self.prepared.plan)
+        return by_card(tasks, self.routes, routing.cards)
+
+    def _blended(self, tasks: Sequence[MapTask]) -> Iterator[Progress]:
+        blends = self._blends(tasks)
+        needed = {seer.key: seer for blend in self._lacking(blends) for seer in blend.seers}
+        yield from self._phase(spread_tile, list(needed.values()), "predict", lambda task: task.is_written)
+        yield from self._phase(blend_tile, self._fed(blends), "blend", lambda blend: self._stands(blend.task))
+
+    def _put_together(self, every: Sequence[Sheet], done: dict[str, str]) -> Iterator[Progress]:
+        prepared = self.prepared
+        tags = (("landweave_card", prepared.card.identity), ("landweave_job", fingerprint(prepared.configuration)))
+        tasks = list(assembling(prepared.order(self.out), every, done, prepared.card.legend, tags))
+        yield from self._phase(assemble, tasks, "assemble", _has_file)
+        self._must_have(tasks)
+        for layer in () if every[0].is_whole else prepared.job.layers:
+            bind([task for task in tasks if task.layer == layer], prepared.plan.output_grid)
+
+    def _outlined(self, every: Sequence[Sheet], done: dict[str, str]) -> Iterator[Progress]:
+        order = self.prepared.object_order(self.out)
+        for function, tasks, phase in objects.steps(order, self.prepared.plan, every, done):
+            yield from self._phase(function, tasks, phase, _has_file)
+            self._must_have(tasks)
+
+    def _must_have(self, tasks: Sequence[Any]) -> None:
+        for task in tasks:
+            if task.key in self.ledger.failed:
+                raise TaskError(self.ledger.failed[task.key], "a map put together from its tiles", _MEND)
 
     def _phase(
         self, function: Function[Any], tasks: Sequence[Any], phase: str, intact: Callable[[Any], bool]
-    ) -> Generator[Progress, None, Progress]:
-        """Run one phase; gives its last record as the generator's value, with all figures."""
-        unit = "layers" if phase == "assemble" else "tiles"
+    ) -> Generator[Progress]:
+        """Run one phase; its figures are added to those of the job."""
+        unit = _UNITS.get(phase, "tiles")
         began, first, last = time.time(), None, Progress(phase, 0, 0, unit)
         for last in fulfil(function, tasks, self.executor, self.ledger, phase=phase, unit=unit, intact=intact):
             if first is None:
                 first, self.before = last, add(self.before, last.summary)
             self.has_run |= last.done > first.done
             yield replace(last, summary=shown(first.summary, last.summary, time.time() - began))
-        return last
+        self.wall_s[phase] = time.time() - began
+        self.total = add(self.total, last.summary)
 
     def _tasks(self) -> list[MapTask]:
         plan, order = self.prepared.plan, self.prepared.order(self.out)
@@ -100,6 +145,15 @@ class _Run:
     @property
     def _compares(self) -> bool:
         return self.prepared.precision == "bf16"
+
+    def _stands(self, task: MapTask) -> bool:
+        """Whether a tile that is done need not be mapped again: where a scene can be read that could not, it must."""
+        told = self.ledger.done[task.key]
+        return task.is_written and (LACKS in told or told.get("scenes_used", len(task.scenes)) == len(task.scenes))
+
+    def _stamp(self, task: MapTask) -> str:
+        """What changes when a tile is made anew from other scenes."""
+        return f"{task.key}:{self.ledger.done[task.key].get('scenes_used', len(task.scenes))}"
 
     def _blends(self, tasks: Sequence[MapTask]) -> list[BlendTask]:
         spreads = {(t.tile.row, t.tile.col): SpreadTask(t.order, t.tile, t.scenes) for t in tasks}
@@ -120,66 +174,55 @@ class _Run:
         ]
 
     def _lacking(self, blends: Iterable[BlendTask]) -> list[BlendTask]:
-        return [blend for blend in blends if blend.key not in self.ledger.done or not blend.task.is_written]
+        return [blend for blend in blends if blend.key not in self.ledger.done or not self._stands(blend.task)]
 
     def _fed(self, blends: Iterable[BlendTask]) -> list[BlendTask]:
         """The blends that are done or can be: those whose tiles were all predicted."""
         lacking = {blend.key for blend in self._lacking(blends)}
         return [b for b in blends if b.key not in lacking or all(seer.key in self.ledger.done for seer in b.seers)]
 
-    def _check(self, done: Sequence[str], total: Summary) -> None:
+    def _check(self, done: dict[str, str]) -> None:
         if not done:
             cause = next(iter(self.ledger.failed.values()), "no tile was mapped")
             raise TaskError(f"a job of which every tile failed: {cause}", "at least one tile that can be mapped", _MEND)
-        if not total.get("valid_px"):
+        if not self.total.get("valid_px"):
             raise SceneError(
                 f"{', '.join(scene.id for scene in self.prepared.scenes[:3])} without one valid pixel in the area",
                 "at least one pixel that is inside, cloud free and has data",
                 "choose another area or other scenes",
             )
 
-    def _assembling(self, done: tuple[str, ...]) -> list[AssembleTask]:
-        plan, card, order = self.prepared.plan, self.prepared.card, self.prepared.order(self.out)
-        tags = (("landweave_card", card.identity), ("landweave_job", fingerprint(self.prepared.configuration)))
-        return [AssembleTask(order, layer, done, plan.output_grid, card.legend, tags) for layer in order.layers]
+    def _lost(self, tasks: Sequence[MapTask]) -> dict[str, str]:
+        """What the map lacks of its scenes, by scene or tile."""
+        found = dict(self.prepared.set_aside)
+        told = ((task.key, self.ledger.done.get(task.key, {}).get(LACKS)) for task in tasks)
+        return found | {key: str(text) for key, text in told if text}
 
-    def _finish(self, tasks: Sequence[MapTask], done: Sequence[str], total: Summary) -> None:
-        prepared, missing = self.prepared, [task.key for task in tasks if task.key not in set(done)]
-        facts: dict[str, Any] = {
-            "landweave:job": fingerprint(prepared.configuration),
-            "landweave:precision": prepared.precision,
-            "landweave:margin_px": prepared.plan.margin_px,
-        }
-        if missing:
-            facts["landweave:tiles_missing"] = missing
-        item = map_item(
-            f"landcover-{fingerprint(prepared.configuration)[:16]}",
-            prepared.plan.output_grid,
-            prepared.scenes,
-            prepared.card,
-            rule=prepared.job.rule,
-            layers=prepared.job.layers,
-            facts=facts,
-            is_blended=prepared.plan.is_tapered,
+    def _finish(
+        self, tasks: Sequence[MapTask], every: Sequence[Sheet], done: dict[str, str], lost: dict[str, str]
+    ) -> None:
+        ended = Ended(
+            sheets=tuple(sheet for sheet in every if done.keys() & set(sheet.tiles)),
+            missing=tuple(task.key for task in tasks if task.key not in done),
+            lost=lost,
+            total=self.total,
+            before=self.before,
+            num_workers=self.executor.num_workers,
+            period=(self.began, time.time()),
+            wall_s=self.wall_s,
+            has_run=self.has_run,
+            routes=self.routes,
         )
-        write_text(self.out / "map.json", item)
-        path = self.out / "summary.json"
-        # A finished job that is run again has done nothing to tell of.
-        if self.has_run or not path.is_file():
-            found = summarise(
-                prepared.plan,
-                prepared.card,
-                total,
-                before=self.before,
-                num_workers=self.executor.num_workers,
-                period=(self.began, time.time()),
-            )
-            found |= {"precision": prepared.precision, "device": prepared.device, "scenes": len(prepared.scenes)}
-            write_text(path, json.dumps({**found, "tiles_missing": missing}, indent=1, ensure_ascii=False) + "\n")
+        finish(self.prepared, ended, self.out)
         shutil.rmtree(self.out / SPREAD, ignore_errors=True)
 
 
-_MEND = "mend the cause and run the same command again"
+def _has_file(task: Any) -> bool:
+    """Whether the last file that a task writes is there."""
+    return bool(task.path.is_file())
+
+
+_MEND = "mend the cause and run the same command again with --retry-failed"
 
 
 def compared_tiles(num_tiles: int) -> frozenset[int]:

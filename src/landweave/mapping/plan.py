@@ -139,6 +139,18 @@ def check_fit(card: Card, scene: Scene) -> None:
             )
 
 
+def check_size(card: Card, scene: Scene, reproject: bool) -> None:
+    """Refuse a scene whose pixels are not the card's, unless it is read onto the map's grid.
+
+    Raises:
+        GridError: Another pixel size.
+    """
+    # Degrees are refused where the map's CRS is decided.
+    is_told = scene.grid.crs is None or not scene.grid.crs.geographic
+    if is_told and not reproject and not _is_card_size(card, scene):
+        raise _size_refusal(card, scene)
+
+
 def pixel_size(card: Card, scene: Scene) -> float:
     """Pixel size of the finest of the card's bands in `scene`, in metres.
 
@@ -215,7 +227,11 @@ def _parsed(text: str) -> CRS:
 
 
 def _fits(card: Card, scene: Scene, crs: CRS | None) -> bool:
-    return scene.grid.crs == crs and math.isclose(pixel_size(card, scene), card.pixel_size_m, rel_tol=_SAME_SIZE)
+    return scene.grid.crs == crs and _is_card_size(card, scene)
+
+
+def _is_card_size(card: Card, scene: Scene) -> bool:
+    return math.isclose(pixel_size(card, scene), card.pixel_size_m, rel_tol=_SAME_SIZE)
 
 
 def _refusal(card: Card, scene: Scene, crs: CRS | None) -> GridError:
@@ -225,6 +241,10 @@ def _refusal(card: Card, scene: Scene, crs: CRS | None) -> GridError:
             f"scenes in {_name(crs)}",
             "add --reproject to have it read onto the map's grid, or leave this scene out",
         )
+    return _size_refusal(card, scene)
+
+
+def _size_refusal(card: Card, scene: Scene) -> GridError:
     return GridError(
         f"scene {scene.id} with pixels of {pixel_size(card, scene):g} m",
         f"{card.pixel_size_m:g} m, which the card was trained on",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, model_validator
 
 from landweave.config import Config, nearest
-from landweave.errors import CatalogError, ConfigError
+from landweave.errors import CatalogError, ConfigError, LandweaveError
+from landweave.mapping.link import ObjectOrder
 from landweave.mapping.merge import Rule
-from landweave.mapping.plan import CORE_PX, Plan, Wish, check_fit, make_plan
+from landweave.mapping.plan import CORE_PX, Plan, Wish, check_fit, check_size, make_plan
 from landweave.mapping.predictor import Precision
+from landweave.mapping.route import Routing, open_routing
+from landweave.mapping.sheet import SHEET_PX, sheets
 from landweave.mapping.tile import Layer, Order
 from landweave.models.card import Card, load_parts
 from landweave.models.sight import Sight
@@ -24,12 +27,17 @@ from landweave.raster.inspect import inspect
 from landweave.raster.item import to_item
 from landweave.raster.scene import Scene
 
+_NO_PART = ("card", "gallery", "scenes", "only", "sheet_px")
+_OF_OBJECTS = ("objects", "min_area_m2", "simplify_m")
+
 
 class MapJob(Config):
     """What `landweave map` is to do."""
 
-    card: Path
-    """Folder of the card to map with."""
+    card: Path | None = None
+    """Folder of the card to map with; left away where a gallery has the cards."""
+    gallery: Path | None = None
+    """Folder of a gallery with models: each tile is mapped with the card of the bucket that is nearest to it."""
     scenes: Path
     """Catalog of the scenes to map."""
     only: tuple[str, ...] = ()
@@ -54,6 +62,20 @@ class MapJob(Config):
     """Edge of the square that a tile writes; a multiple of the network's stride."""
     margin_px: int | None = Field(default=None, ge=0)
     """Width of the margin that a tile sees beyond; what the network needs where left away."""
+    sheet_px: int = Field(default=SHEET_PX, ge=1)
+    """Greatest edge of one file; a larger map becomes several, with one small file that shows them all."""
+    objects: tuple[str, ...] = ()
+    """Names of classes whose objects are drawn as polygons too."""
+    min_area_m2: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Objects with a smaller area are left away."""
+    simplify_m: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """How far outlines of objects may be moved to have fewer corners; 0 keeps every corner of every pixel."""
+
+    @model_validator(mode="after")
+    def _card_or_gallery(self) -> MapJob:
+        if (self.card is None) == (self.gallery is None):
+            raise ValueError("either a card or a gallery")
+        return self
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -77,6 +99,9 @@ class Prepared:
         plan: Grid and tiles.
         precision: What networks compute in.
         device: Where they compute.
+        set_aside: Scenes that are not mapped because something is wrong with them: id and why.
+        others: Scenes of the catalog that are of other sensors.
+        routing: The gallery that decides which card maps a tile, where there is one; `card` is then its mono.
     """
 
     job: MapJob
@@ -85,13 +110,29 @@ class Prepared:
     plan: Plan
     precision: Precision
     device: str
+    set_aside: tuple[tuple[str, str], ...] = ()
+    others: tuple[str, ...] = ()
+    routing: Routing | None = None
+
+    @property
+    def mapped(self) -> tuple[Scene, ...]:
+        """The scenes that tiles are made from, the latest first."""
+        aside = {name for name, _ in self.set_aside}
+        return tuple(scene for scene in self.scenes if scene.id not in aside)
 
     @property
     def configuration(self) -> dict[str, Any]:
         """Everything that decides the map, and nothing that does not, such as paths or the number of workers."""
-        told = self.job.model_dump(mode="json", exclude={"card", "scenes", "only"})
+        told = self.job.model_dump(mode="json", exclude={*_NO_PART, *_OF_OBJECTS})
+        drawn = self.job.model_dump(mode="json", include=set(_OF_OBJECTS)) if self.job.objects else {}
+        # How a map is cut into files decides nothing where it is one file.
+        cut = {} if sheets(self.plan, self.job.sheet_px)[0].is_whole else {"sheet_px": self.job.sheet_px}
+        routed = {} if self.routing is None else {"gallery": self.routing.identity}
         return {
             **told,
+            **drawn,
+            **routed,
+            **cut,
             "card": self.card.identity,
             "scenes": [scene.id for scene in self.scenes],
             "scenes_fingerprint": fingerprint([to_item(scene).to_dict() for scene in self.scenes]),
@@ -103,7 +144,7 @@ class Prepared:
     def order(self, folder: Path) -> Order:
         """What all tasks share."""
         return Order(
-            card=self.job.card.resolve(),
+            card=self.routing.cards[self.card.identity] if self.routing else (self.job.card or Path()).resolve(),
             identity=self.card.identity,
             precision=self.precision,
             device=self.device,
@@ -114,6 +155,21 @@ class Prepared:
             stride=self.card.sight.stride,
         )
 
+    def object_order(self, folder: Path) -> ObjectOrder:
+        """What all tasks that draw objects share."""
+        grid, legend = self.plan.output_grid, self.card.legend
+        # Without a place on Earth pixels have the size that their sensor declares.
+        pixel_m2 = self.card.pixel_size_m**2 if grid.crs is None else abs(grid.affine.determinant)
+        return ObjectOrder(
+            folder=folder.resolve(),
+            grid=grid,
+            corner=(self.plan.area.row, self.plan.area.col),
+            classes=tuple((legend.ids[legend.index(name)], name) for name in dict.fromkeys(self.job.objects)),
+            pixel_m2=pixel_m2,
+            min_area_m2=self.job.min_area_m2,
+            simplify_m=self.job.simplify_m,
+        )
+
 
 def prepare(job: MapJob) -> Prepared:
     """Check all that can be checked before the first pixel is mapped.
@@ -121,30 +177,88 @@ def prepare(job: MapJob) -> Prepared:
     Raises:
         LandweaveError: Card, scenes, grid or numbers do not fit together.
     """
-    card, _ = load_parts(job.card)
-    scenes = choose(read_catalog(job.scenes), job, card)
+    card, routing = _open(job)
+    for name in job.objects:
+        card.legend.index(name)
+    every = read_catalog(job.scenes)
+    scenes, misfits = choose(every, job, card)
     wish = Wish(job.area, job.crs, job.reproject, job.core_px, job.margin_px)
     plan = make_plan(card, scenes, wish)
-    for index in sorted({index for piece in plan.pieces for index in piece.scenes}):
-        inspect(scenes[index], card.bands, f"scene {scenes[index].id}")
+    broken = _look(scenes, plan, card)
     device = _device(job.device)
-    return Prepared(job, card, scenes, plan, _precision(job.precision, device, card), device)
+    return Prepared(
+        job=job,
+        card=card,
+        scenes=scenes,
+        plan=_without(plan, frozenset(broken)),
+        precision=_precision(job.precision, device, card),
+        device=device,
+        set_aside=(*misfits, *((scenes[index].id, _told(error)) for index, error in broken.items())),
+        others=() if job.only else tuple(scene.id for scene in every if scene.sensor.name != card.sensor),
+        routing=routing,
+    )
 
 
-def choose(scenes: Sequence[Scene], job: MapJob, card: Card) -> tuple[Scene, ...]:
-    """The scenes to map, the latest first: those named, else all of the card's sensor.
+def _open(job: MapJob) -> tuple[Card, Routing | None]:
+    if job.gallery is not None:
+        return open_routing(job.gallery)
+    assert job.card is not None, "a job without a card"
+    return load_parts(job.card)[0], None
+
+
+def choose(scenes: Sequence[Scene], job: MapJob, card: Card) -> tuple[tuple[Scene, ...], tuple[tuple[str, str], ...]]:
+    """The scenes to map, the latest first: those named, else all of the card's sensor; and which do not fit, and why.
 
     Raises:
         CatalogError: One that was named is not there.
-        LandweaveError: None is of the card's sensor, or one does not fit the card.
+        LandweaveError: None is of the card's sensor, or none fits the card.
     """
     by_name = {scene.id: scene for scene in scenes}
     if missing := [name for name in job.only if name not in by_name]:
         raise CatalogError(f"scene {missing[0]}", nearest(missing[0], by_name), "name scenes of this catalog")
     wanted = [by_name[name] for name in job.only] or [scene for scene in scenes if scene.sensor.name == card.sensor]
+    misfits: dict[str, LandweaveError] = {}
     for scene in wanted or scenes[:1]:
-        check_fit(card, scene)
-    return tuple(sorted(wanted, key=lambda scene: (scene.datetime, scene.id), reverse=True))
+        try:
+            check_fit(card, scene)
+            check_size(card, scene, job.reproject)
+        except LandweaveError as error:
+            misfits[scene.id] = error
+    fitting = [scene for scene in wanted if scene.id not in misfits]
+    if not fitting:
+        raise next(iter(misfits.values()))
+    latest = sorted(fitting, key=lambda scene: (scene.datetime, scene.id), reverse=True)
+    return tuple(latest), tuple((name, _told(error)) for name, error in misfits.items())
+
+
+def _told(error: LandweaveError) -> str:
+    return f"{error.given}; {error.do}"
+
+
+def _look(scenes: Sequence[Scene], plan: Plan, card: Card) -> dict[int, LandweaveError]:
+    """Positions of the scenes whose numbers cannot be what they should, and why.
+
+    Raises:
+        LandweaveError: There is no other scene.
+    """
+    met = sorted({index for piece in plan.pieces for index in piece.scenes})
+    broken: dict[int, LandweaveError] = {}
+    for index in met:
+        try:
+            inspect(scenes[index], card.bands, f"scene {scenes[index].id}")
+        except LandweaveError as error:
+            broken[index] = error
+    if len(broken) == len(met):
+        raise next(iter(broken.values()))
+    return broken
+
+
+def _without(plan: Plan, broken: frozenset[int]) -> Plan:
+    """The same grid, with tiles that ask for sound scenes alone."""
+    left = (
+        replace(piece, scenes=tuple(index for index in piece.scenes if index not in broken)) for piece in plan.pieces
+    )
+    return replace(plan, pieces=tuple(piece for piece in left if piece.scenes))
 
 
 def _device(wanted: str) -> str:

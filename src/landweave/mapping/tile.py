@@ -13,7 +13,9 @@ import torch
 from jaxtyping import Bool, Float32
 from odc.geo.geobox import GeoBox
 
-from landweave.jobs.executor import Summary
+from landweave.errors import SceneError
+from landweave.jobs.executor import TRIES, Summary
+from landweave.jobs.ledger import LACKS
 from landweave.jobs.worker import Stopwatch, one_thread
 from landweave.legend import Legend
 from landweave.mapping.head import NODATA, Prediction, joined, predict, to_entropy, to_labels, to_steps
@@ -21,6 +23,7 @@ from landweave.mapping.merge import Rule, merge
 from landweave.mapping.predictor import Precision, Predictor, ready
 from landweave.mapping.source import pixels
 from landweave.models.sight import Sight
+from landweave.raster.files import bytes_had
 from landweave.raster.scene import Scene
 from landweave.raster.write import write_tile
 from landweave.tiling import Tile, Window
@@ -98,22 +101,36 @@ def map_tile(task: MapTask) -> Summary:
 
     The core of a network with finite sight is, but for rounding, what the network gives on the whole grid.
     """
-    watch, counts = Stopwatch(), dict.fromkeys(("seen_px", "scenes_read", "compared_px", "changed_px"), 0)
+    watch, had, lost = Stopwatch(), bytes_had(), list[str]()
+    counts = dict.fromkeys(("seen_px", "scenes_read", "compared_px", "changed_px"), 0)
     with watch("load"):
         predictor = task.order.predictor
-    views = predictions(task, predictor, watch, counts)
+    views = predictions(task, predictor, watch, counts, lost)
     merged = merge(task.order.rule, views, len(predictor.card.legend))
-    valid_px = write_layers(task.order, task.tile, merged, predictor.card.legend, watch)
-    return {**counts, **watch.seconds, "tiles": 1, "written_px": task.tile.core.num_pixels, "valid_px": valid_px}
+    written = write_layers(task.order, task.tile, merged, predictor.card.legend, watch)
+    told: dict[str, int | str] = {"read_bytes": bytes_had() - had, "scenes_used": len(task.scenes) - len(lost)}
+    return {**counts, **watch.seconds, **written, **told, **({LACKS: "; ".join(lost)} if lost else {})}
 
 
-def predictions(task: MapTask, predictor: Predictor, watch: Stopwatch, counts: dict[str, int]) -> Iterator[Prediction]:
-    """Predictions of the core scene by scene, lazily; those without a valid pixel are left out."""
+def predictions(
+    task: MapTask, predictor: Predictor, watch: Stopwatch, counts: dict[str, int], lost: list[str]
+) -> Iterator[Prediction]:
+    """Predictions of the core scene by scene, lazily; those without a valid pixel are left out.
+
+    A scene that cannot be read is told in `lost`, and the others are taken.
+
+    Raises:
+        SceneError: No scene can be read.
+    """
     core = task.tile.core.inside(task.tile.seen)
     with_probabilities = task.order.layers != ("labels",)
     for scene in task.scenes:
         with watch("read"):
-            values, valid = pixels(scene, predictor.card.bands, task.order.grid, task.tile.seen)
+            found = _read(task, scene, predictor.card.bands, lost)
+        if found is None:
+            continue
+        values, valid = found
+        del found
         counts["scenes_read"] += 1
         if not valid[core.slices].any():
             continue
@@ -125,6 +142,21 @@ def predictions(task: MapTask, predictor: Predictor, watch: Stopwatch, counts: d
             watch.compute(functools.partial(_compare, task, values, valid, prediction, counts), "compare")
         del values, valid
         yield prediction
+
+
+def _read(
+    task: MapTask, scene: Scene, bands: tuple[str, ...], lost: list[str]
+) -> tuple[Float32[np.ndarray, "c h w"], Bool[np.ndarray, "h w"]] | None:
+    """What the tile sees of a scene, or None, told in `lost`, where it cannot be read but other scenes are there."""
+    for left in reversed(range(TRIES)):
+        try:
+            return pixels(scene, bands, task.order.grid, task.tile.seen)
+        except SceneError as error:
+            if len(lost) + 1 == len(task.scenes):
+                raise
+            if not left:
+                lost.append(f"scene {scene.id}: {error.given}")
+    return None
 
 
 def _predicted(
@@ -182,17 +214,21 @@ def _axes(window: Window) -> tuple[tuple[int, int], tuple[int, int]]:
     return (window.row, window.height), (window.col, window.width)
 
 
-def write_layers(order: Order, tile: Tile, merged: Prediction | None, legend: Legend, watch: Stopwatch) -> int:
-    """Write the layers of a core; all no data where nothing was valid. Gives the number of valid pixels."""
+def write_layers(
+    order: Order, tile: Tile, merged: Prediction | None, legend: Legend, watch: Stopwatch
+) -> dict[str, int]:
+    """Write the layers of a core; all no data where nothing was valid. Gives tiles, pixels and bytes written."""
     if merged is None:
         merged = _nothing(tile.core.shape, len(legend), order.layers)
-    grid = tile.core.on(order.grid)
+    grid, num_bytes = tile.core.on(order.grid), 0
     for layer in order.layers:
         with watch("encode"):
             array, nodata = _encoded(layer, merged, legend)
         with watch("write"):
             write_tile(order.path(layer, tile.key), array, grid, nodata)
-    return int(merged.valid.sum())
+        num_bytes += order.path(layer, tile.key).stat().st_size
+    counts = {"written_px": tile.core.num_pixels, "valid_px": int(merged.valid.sum())}
+    return {"tiles": 1, **counts, "written_bytes": num_bytes}
 
 
 def _encoded(layer: Layer, prediction: Prediction, legend: Legend) -> tuple[np.ndarray, int]:

@@ -64,6 +64,23 @@ _places: OrderedDict[str, _Place] = OrderedDict()
 _lock = threading.Lock()
 
 
+class _Had(threading.local):
+    num_bytes = 0
+
+
+_had = _Had()
+
+
+def note_read(num_bytes: int) -> None:
+    """Count what this thread had from a file."""
+    _had.num_bytes += num_bytes
+
+
+def bytes_had() -> int:
+    """Bytes of stored numbers, unpacked, that this thread had from files so far."""
+    return _had.num_bytes
+
+
 @contextmanager
 def using(href: str) -> Iterator[Opened]:
     """Give the open file at `href` to this thread alone; it stays open for the next one.

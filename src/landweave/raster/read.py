@@ -14,7 +14,7 @@ from rasterio.windows import Window as RioWindow
 
 from landweave.errors import GridError, SceneError
 from landweave.raster.clouds import usable
-from landweave.raster.files import Opened, close_files, grid_of, using
+from landweave.raster.files import Opened, close_files, grid_of, note_read, using
 from landweave.raster.radiometry import scale_into
 from landweave.raster.resample import Seen, aligned_window, block_means, look, reduced, reduction, same_crs
 from landweave.raster.scene import BandFile, MaskFile, Scene
@@ -259,4 +259,5 @@ def _nearest(
 def _numbers(file: Opened, indexes: list[int], window: Window) -> Shaped[np.ndarray, "c h w"]:
     rio = RioWindow(window.col, window.row, window.width, window.height)
     numbers: Shaped[np.ndarray, "c h w"] = file.dataset.read(indexes, window=rio)
+    note_read(numbers.nbytes)
     return numbers

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 import rasterio
@@ -13,6 +15,7 @@ from landweave.legend import Legend
 from landweave.raster.resample import aligned_window, same_crs
 from landweave.tiling import Window
 
+_BLOCK_PX = 512
 _GDAL_TYPES = {"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16", "uint32": "UInt32",
                "int32": "Int32", "float32": "Float32", "float64": "Float64"}  # fmt: skip
 
@@ -25,8 +28,12 @@ def mosaic(
     nodata: float | None = None,
     band_names: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> str:
     """A VRT that shows `sources` as one raster on `grid`; later ones cover earlier ones.
+
+    With `folder` it is one to keep: sources are named as seen from that folder, so that both can be moved together,
+    and class names and overviews, which are those of the sources, are told too.
 
     Raises:
         GridError: A source does not lie on the grid's pixels.
@@ -43,18 +50,39 @@ def mosaic(
     items = (
         "".join(f"<MDI key={quoteattr(key)}>{escape(tags[key])}</MDI>" for key in sorted(tags or {})) if tags else ""
     )
-    bands = "".join(_band(index, placed, legend, nodata, band_names) for index in range(1, len(placed[0].types) + 1))
+    kept = _overviews(grid) if folder else ""
+    names = _categories(legend) if folder and legend else ""
+    named = [place.named_from(folder) for place in placed] if folder else placed
+    bands = "".join(
+        _band(index, named, legend, nodata, band_names, categories=names)
+        for index in range(1, len(placed[0].types) + 1)
+    )
     return (
         f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">{srs}<GeoTransform>{geo}</GeoTransform>'
-        f"<Metadata>{items}</Metadata>{bands}</VRTDataset>"
+        f"<Metadata>{items}</Metadata>{bands}{kept}</VRTDataset>"
     )
 
 
+def _overviews(grid: GeoBox) -> str:
+    """Levels down to the size of a block: GDAL takes their pixels from the overviews of the sources."""
+    levels = [2]
+    while max(grid.shape) / levels[-1] > _BLOCK_PX:
+        levels.append(2 * levels[-1])
+    return f'<OverviewList resampling="NEAREST">{" ".join(map(str, levels))}</OverviewList>'
+
+
+@dataclass(frozen=True, slots=True)
 class _Placed:
     """A source, where it lies on the grid, and the types of its bands."""
 
-    def __init__(self, href: str, window: Window, types: tuple[str, ...], block: tuple[int, int]) -> None:
-        self.href, self.window, self.types, self.block = href, window, types, block
+    href: str
+    window: Window
+    types: tuple[str, ...]
+    block: tuple[int, int]
+    is_relative: bool = False
+
+    def named_from(self, folder: Path) -> _Placed:
+        return replace(self, href=Path(self.href).relative_to(folder).as_posix(), is_relative=True)
 
 
 def _place(href: str, grid: GeoBox) -> _Placed:
@@ -85,7 +113,13 @@ def _check_alike(placed: Sequence[_Placed]) -> None:
 
 
 def _band(
-    index: int, placed: Sequence[_Placed], legend: Legend | None, nodata: float | None, names: Sequence[str]
+    index: int,
+    placed: Sequence[_Placed],
+    legend: Legend | None,
+    nodata: float | None,
+    names: Sequence[str],
+    *,
+    categories: str,
 ) -> str:
     kind = _GDAL_TYPES[placed[0].types[index - 1]]
     parts = [f"<Description>{escape(names[index - 1])}</Description>"] if len(names) >= index else []
@@ -93,6 +127,7 @@ def _band(
         parts.append(f"<NoDataValue>{nodata:.17g}</NoDataValue>")
     if legend is not None:
         parts.append(f"<ColorInterp>Palette</ColorInterp><ColorTable>{''.join(_entries(legend))}</ColorTable>")
+    parts += [categories] if categories else []
     parts += [_source(index, kind, source) for source in placed]
     return f'<VRTRasterBand dataType="{kind}" band="{index}">{"".join(parts)}</VRTRasterBand>'
 
@@ -109,9 +144,10 @@ def _entries(legend: Legend) -> Iterator[str]:
 def _source(index: int, kind: str, source: _Placed) -> str:
     window, (block_height, block_width) = source.window, source.block
     size = f'xSize="{window.width}" ySize="{window.height}"'
+    name = f'<SourceFilename relativeToVRT="{int(source.is_relative)}">{escape(source.href)}</SourceFilename>'
     # The properties spare GDAL from opening each source before it is needed.
     return (
-        f'<SimpleSource><SourceFilename relativeToVRT="0">{escape(source.href)}</SourceFilename>'
+        f"<SimpleSource>{name}"
         f"<SourceBand>{index}</SourceBand>"
         f'<SourceProperties RasterXSize="{window.width}" RasterYSize="{window.height}" DataType="{kind}" '
         f'BlockXSize="{block_width}" BlockYSize="{block_height}"/>'
@@ -121,12 +157,13 @@ def _source(index: int, kind: str, source: _Placed) -> str:
 
 def aux_xml(legend: Legend) -> str:
     """What stands in `<map>.tif.aux.xml`: class names by number, and a table of numbers, names and colours."""
+    return f'<PAMDataset><PAMRasterBand band="1">{_categories(legend)}{_table(legend)}</PAMRasterBand></PAMDataset>\n'
+
+
+def _categories(legend: Legend) -> str:
     names = dict(zip(legend.ids, legend.names, strict=True))
-    categories = "".join(f"<Category>{escape(names.get(n, ''))}</Category>" for n in range(max(legend.ids) + 1))
-    return (
-        f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{categories}</CategoryNames>'
-        f"{_table(legend)}</PAMRasterBand></PAMDataset>\n"
-    )
+    found = "".join(f"<Category>{escape(names.get(n, ''))}</Category>" for n in range(max(legend.ids) + 1))
+    return f"<CategoryNames>{found}</CategoryNames>"
 
 
 # Name, GDAL's type (0 integer, 2 text) and usage (5 value, 2 name, 6-8 colours) of the table's columns.

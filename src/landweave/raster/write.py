@@ -107,6 +107,25 @@ def write_map(
         write_cog(path, [memory.name], grid, legend=legend, nodata=legend.nodata, tags=tags)
 
 
+def write_layer(
+    path: Path,
+    array: Shaped[np.ndarray, "b h w"],
+    grid: GeoBox,
+    *,
+    nodata: float | None = None,
+    band_names: Sequence[str] = (),
+) -> None:
+    """Write an array as a cloud optimised GeoTIFF with the nearest pixels as overviews; equal input, equal bytes.
+
+    Raises:
+        GridError: Array and grid differ in shape.
+        OutputError: The place cannot be written, or the disk is full.
+    """
+    _check_shape(path, array, grid)
+    with MemoryFile(encode(array, grid, nodata=nodata), ext=".tif") as memory:
+        write_cog(path, [memory.name], grid, nodata=nodata, band_names=band_names, overviews="nearest")
+
+
 def write_cog(
     path: Path,
     sources: Sequence[Path | str],
@@ -154,6 +173,27 @@ def write_cog(
         options = {**_COG, **resampling, "PREDICTOR": predictor, "NUM_THREADS": str(num_threads)}
         rasterio.shutil.copy(whole, str(temporary), **options)
         _check_whole(temporary)
+
+
+def write_mosaic(
+    path: Path,
+    sources: Sequence[Path],
+    grid: GeoBox,
+    *,
+    legend: Legend | None = None,
+    nodata: float | None = None,
+    band_names: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write a VRT that shows rasters at or below its own folder as one; it opens like a file wherever they go together.
+
+    Arguments and errors are those of `write_cog`; class names stand in the VRT, and in `<name>.aux.xml` too.
+    """
+    parts = [str(source) for source in sources]
+    text = mosaic(parts, grid, legend=legend, nodata=nodata, band_names=band_names, tags=tags, folder=path.parent)
+    if legend:
+        write_text(path.with_name(f"{path.name}.aux.xml"), aux_xml(legend))
+    write_text(path, text + "\n")
 
 
 def _check_shape(path: Path, array: Shaped[np.ndarray, "b h w"], grid: GeoBox) -> None:

@@ -21,6 +21,7 @@ _NAMES = {
     "evaluation": "evaluation.json",
     "run": "log.jsonl",
     "map": "map.tif",
+    "sheets": "map.vrt",
     "card": "card.json",
     "archive": "archive.json",
     "record": "job.json",

@@ -15,7 +15,7 @@ from landweave.report.find import Found, find
 from landweave.report.material import Judgement, Material, Row
 from landweave.report.pictures import Place, class_shares, try_rows
 
-_LISTED = ("map", "evaluation", "card", "archive", "catalog", "record", "recipe", "scale", "summary")
+_LISTED = ("map", "sheets", "evaluation", "card", "archive", "catalog", "record", "recipe", "scale", "summary")
 
 
 def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Material:
@@ -100,7 +100,8 @@ def _place(found: Found, judgements: Sequence[Judgement]) -> Place | None:
         if (judged_map := _told(found, judgement.path, "map")) and judged_map.is_file():
             truth = _told(found, judgement.path, "truth")
             return maps.place(found, judged_map, truth, _configuration(found, judgement.path).get("truth_legend"))
-    return maps.place(found, found.of("map")[0], None) if found.of("map") else None
+    every = maps.maps(found)
+    return maps.place(found, every[0], None) if every else None
 
 
 def _seen(found: Found, place: Place | None) -> tuple[tuple[Row, ...], tuple[tuple[LandClass, float], ...]]:

@@ -39,6 +39,7 @@ def _job(path: Path, content: Mapping[str, Any]) -> Job:
         "Tiles": f"{content['tiles']} of {content['core_px']} pixels with margins of {content['margin_px']}",
         "Pixels seen for one written": f"{content['seen_per_written']:.2f}",
         "Computed": f"{content['compute_share']:.0%} of the work was the network itself",
+        **_throughput(content),
     }
     if bf16 := content.get("bf16"):
         facts["Precision"] = (
@@ -48,9 +49,30 @@ def _job(path: Path, content: Mapping[str, Any]) -> Job:
         facts["Precision"] = str(content["precision"])
     if missing := content.get("tiles_missing"):
         facts["Set aside"] = ", ".join(map(str, missing))
+    if lost := content.get("scenes_lost"):
+        facts["Not mapped everywhere"] = "; ".join(f"{name}: {why}" for name, why in lost.items())
+    if route := content.get("route"):
+        drifted = ", the imagery has drifted" if route["has_drifted"] else ""
+        facts["Far from every bucket"] = f"{route['tiles_far']} tiles ({route['far_share']:.1%}){drifted}"
     # Waiting for one's turn is no work.
     phases = {name: float(seconds) for name, seconds in content.get("phases_s", {}).items() if name != "wait"}
     return Job(f"{title_of(str(content['network']))} ({path.parent.name}/)", facts, phases, path)
+
+
+def _throughput(content: Mapping[str, Any]) -> dict[str, str]:
+    """What jobs of earlier versions did not tell is left away."""
+    if "tiles_per_s" not in content:
+        return {}
+    return {
+        "Throughput": f"{content['tiles_per_s']:.2f} tiles/s, read {content['read_gb_per_s']:.3f} GB/s, "
+        f"written {content['written_gb_per_s']:.3f} GB/s",
+        "Device": f"busy {content['device_busy_share']:.0%} of the time",
+    }
+
+
+def maps(found: Found) -> list[Path]:
+    """Every map: one file, or the small one that shows the sheets of a larger map."""
+    return sorted([*found.of("map"), *found.of("sheets")])
 
 
 def _several(number: int, word: str) -> str:

@@ -1,0 +1,77 @@
+"""The outlines of connected pixels of a class, as polygons whose corners are whole pixels. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import rasterio.features
+import shapely
+import shapely.geometry
+from jaxtyping import Float64, Int32, UInt8
+from scipy import ndimage
+
+_CLOSED_RING = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Pixels of one class that hang together by their edges.
+
+    Attributes:
+        class_id: Which class.
+        num_px: How many pixels.
+        outline: A polygon in (col, row), with holes.
+    """
+
+    class_id: int
+    num_px: int
+    outline: shapely.Polygon
+
+
+def outline(
+    ids: UInt8[np.ndarray, "h w"], classes: Sequence[int], corner: tuple[int, int] = (0, 0)
+) -> tuple[Int32[np.ndarray, "h w"], list[Piece]]:
+    """Find the pieces of `classes` in a map; pixels that only touch at a corner belong to two pieces.
+
+    Args:
+        ids: Class ids.
+        classes: The ids to outline.
+        corner: (row, col) of the first pixel, from which outlines count.
+
+    Returns:
+        The number of the piece, from 1, at every pixel, 0 where there is none; and the pieces in that order.
+    """
+    pieces = np.zeros(ids.shape, np.int32)
+    kinds: list[int] = []
+    for class_id in classes:
+        here, num = ndimage.label(ids == class_id)
+        pieces[here > 0] = here[here > 0] + len(kinds)
+        kinds += [class_id] * num
+    sizes = np.bincount(pieces.ravel(), minlength=len(kinds) + 1)[1:]
+    outlines: list[shapely.Polygon] = [shapely.Polygon()] * len(kinds)
+    for shape, number in rasterio.features.shapes(pieces, mask=pieces > 0, connectivity=4):
+        found = shapely.geometry.shape(shape)
+        # Where a hole touches the outside at a corner, GDAL's rings may cross themselves there.
+        whole = found if found.is_valid else found.buffer(0)
+        outlines[int(number) - 1] = shapely.union(outlines[int(number) - 1], whole)
+    offset = np.array([corner[1], corner[0]])
+    moved = shapely.transform(np.array(outlines, object), lambda points: points + offset)
+    return pieces, [Piece(*parts) for parts in zip(kinds, sizes.tolist(), moved.tolist(), strict=True)]
+
+
+def plain(outline: shapely.Polygon) -> shapely.Polygon:
+    """The same polygon with corners alone, in a fixed order: equal shapes become equal, however they were made."""
+    rings = [_corners(np.asarray(ring.coords)) for ring in (outline.exterior, *outline.interiors)]
+    return shapely.normalize(shapely.Polygon(rings[0], rings[1:]))
+
+
+def _corners(ring: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "m 2"]:
+    """A closed ring without the points at which it goes straight on."""
+    points = ring[:-1]
+    if len(points) < _CLOSED_RING:
+        return ring
+    ahead, behind = np.roll(points, -1, 0) - points, points - np.roll(points, 1, 0)
+    found: Float64[np.ndarray, "m 2"] = points[ahead[:, 0] * behind[:, 1] != ahead[:, 1] * behind[:, 0]]
+    return found
