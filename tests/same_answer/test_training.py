@@ -96,6 +96,7 @@ def test_two_ranks_are_one(folder: Path, tmp_path: Path) -> None:
         refused = (tmp_path / "two" / f"refused-{rank}").read_text()
         assert "another recipe or archive on rank 1 than on rank 0" in refused
         assert "on all 2 ranks" in refused and "give every rank the same" in refused
+        assert "another precision on rank 1 than on rank 0" in (tmp_path / "two" / f"machines-{rank}").read_text()
     assert not (tmp_path / "two" / "disagree").exists()
     for name, changed in RECIPES.items():
         making.train(making.recipe(folder, **changed), tmp_path / "one" / name)

@@ -10,6 +10,7 @@ from tests.same_answer.test_training import RECIPES
 
 from landweave.errors import ConfigError
 from landweave.parallel.world import make_world
+from landweave.train import precision
 
 
 def main(folder: Path, out: Path) -> None:
@@ -20,6 +21,12 @@ def main(folder: Path, out: Path) -> None:
             making.train(making.recipe(folder, seed=world.rank), out / "disagree", world)
         except ConfigError as error:
             (out / f"refused-{world.rank}").write_text(str(error))
+        # As on machines of which one computes in bf16 faster.
+        precision.choose = lambda wanted, device: ("fp32", "bf16")[world.rank]
+        try:
+            making.train(making.recipe(folder), out / "machines", world)
+        except ConfigError as error:
+            (out / f"machines-{world.rank}").write_text(str(error))
 
 
 if __name__ == "__main__":

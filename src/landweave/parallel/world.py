@@ -95,7 +95,8 @@ class World:
             raise ConfigError(
                 f"another {what} on rank {', '.join(map(str, odd))} than on rank 0",
                 f"the same {what} on all {self.size} ranks",
-                "give every rank the same files, options and version of landweave",
+                "give every rank the same files, options and version of landweave; set in the recipe what is left to "
+                "the machine, such as precision",
             )
 
 

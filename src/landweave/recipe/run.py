@@ -79,6 +79,7 @@ def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, ide
     chosen: precision.Precision = (
         resume[1].facts["precision"] if resume else precision.choose(recipe.precision, world.device)
     )
+    world.agree("precision", chosen)
     step = make_step(recipe, material, world, chosen)
     network = step.networks["main"]
     facts = {"identity": identity, "precision": chosen}

@@ -110,6 +110,7 @@ def _fit_view(
     identity = f"{lands.identity}/{name}"
     resume = newest(out / CHECKPOINTS / name, identity, world)
     chosen: Precision = resume[1].facts["precision"] if resume else choose(recipe.precision, world.device)
+    world.agree("precision", chosen)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network: nn.Module = DSen2(num_bands, len(views[-1].bands), recipe.width, recipe.depth)

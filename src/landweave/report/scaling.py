@@ -103,6 +103,7 @@ def _shares(axes: Axes, look: _Look, measured: Sequence[Point], predicted: Seque
     axes.set_xlabel("ranks (right of the dots: predicted)" if predicted else "ranks")
     axes.set_ylabel("% of a step")
     axes.set_ylim(0, 118)
+    axes.set_axisbelow(True)
     axes.legend(fontsize=8, ncols=3, loc="upper center")
 
 
