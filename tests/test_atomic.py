@@ -81,6 +81,16 @@ def test_a_name_that_is_not_utf8_is_written_or_refused_in_words(tmp_path: Path) 
     assert path.read_text() == "text"
 
 
+def test_the_folder_of_a_job_is_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(OutputError) as caught, atomic.locked(folder):
+        pass
+    assert "caf\\udce9" in caught.value.given
+    assert caught.value.expected == "a path in UTF-8"
+    assert "rename the folder" in caught.value.do
+    assert not folder.exists()
+
+
 def test_a_file_where_a_folder_is_needed(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError, match="a folder where folders are needed"):

@@ -101,6 +101,8 @@ def locked(folder: Path, share: str = "") -> Iterator[None]:
         OutputError: Another process holds the folder, or it cannot be written.
     """
     with writing(folder):
+        # Refused here, for many libraries cannot write there, and would say so after hours.
+        str(folder).encode("utf-8")
         folder.mkdir(parents=True, exist_ok=True)
     with _holding(folder, _LOCK_NAME, fcntl.LOCK_SH if share else fcntl.LOCK_EX):
         if not share:

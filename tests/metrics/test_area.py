@@ -122,6 +122,15 @@ def test_a_perfect_map_has_an_interval_of_no_width() -> None:
     assert found.overall.half_width == 0
 
 
+def test_a_stratum_that_was_drawn_whole_adds_no_error() -> None:
+    counts, sizes = np.array([[16, 4], [0, 1]], np.int64), np.array([999.0, 1.0])
+    found = by_map_class(counts, sizes, np.array([False, True]))
+    # By hand: 0.999 * 0.8 + 0.001 * 1, and 0.999 * sqrt(0.8 * 0.2 / 19).
+    assert found.overall.value == pytest.approx(0.8002)
+    assert found.overall.standard_error == pytest.approx(0.999 * (0.8 * 0.2 / 19) ** 0.5)
+    assert (found.users[1].value, found.users[1].standard_error) == (1, 0)
+
+
 def test_a_class_that_is_nowhere_is_not_a_number() -> None:
     counts = np.array([[8, 2, 0], [1, 9, 0], [0, 0, 0]], np.int64)
     found = by_map_class(counts, np.array([5.0, 5.0, 0.0]))

@@ -89,6 +89,10 @@ def test_an_unknown_world_is_refused() -> None:
         ({"scenes": [{"date": "2023-07-12", "window_px": [0, 0, 5000, 60]}]}, "window_px"),
         ({"scenes": [{"date": "2023-07-12", "window_px": [0, 0, 50, 60]}]}, "window_px"),
         ({"region": []}, "region"),
+        ({"crs": "EPSG:9999999"}, "crs not found"),
+        ({"crs": "EPSG:4326"}, "a CRS in metres"),
+        ({"corner": [float("inf"), 0.0]}, "corner"),
+        ({"region_km": float("inf")}, "region_km"),
     ],
 )
 def test_wrong_keys_are_refused(keys: dict[str, Any], named: str) -> None:

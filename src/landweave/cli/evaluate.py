@@ -24,7 +24,7 @@ def evaluate(
     units: Annotated[Path | None, typer.Option(help="Folder of judged units.", rich_help_panel=_BY)] = None,
     draw: Annotated[int | None, typer.Option(help="Draw this many units to judge.", rich_help_panel=_DRAW)] = None,
     least: Annotated[int, typer.Option(help="Units for each class at least.", rich_help_panel=_DRAW)] = 50,
-    seed: Annotated[int, typer.Option(help="Of the draw.", rich_help_panel=_DRAW)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the draw.", min=0, rich_help_panel=_DRAW)] = 0,
     legend: Annotated[str | None, typer.Option(help="The map's legend, if its file does not tell.")] = None,
     truth_legend: Annotated[str | None, typer.Option(help="The truth's legend, if its file does not tell.")] = None,
     legends: Annotated[Path | None, typer.Option(help="TOML: legends of your own.")] = None,

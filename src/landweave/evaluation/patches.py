@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from landweave.classical import store
 from landweave.classical.neighbourhood import of_patches
 from landweave.errors import ArchiveError, CardError, LegendError, SampleError
-from landweave.evaluation.parts import why_not_random
+from landweave.evaluation.parts import POLYGONS, why_not_random
 from landweave.evaluation.result import Evaluation
 from landweave.evaluation.truth import same_classes
 from landweave.jobs.run import Progress
@@ -225,4 +225,4 @@ def _why_polygons(archive: Archive, indices: Int64[np.ndarray, " n"]) -> str:
     # Blocks made of polygons carry it in their name.
     blocks = archive.table()["block"].iloc[indices]
     drawn_by_hand = blocks.str.startswith("polygon").any()
-    return "polygons are drawn where somebody wanted them, not by chance" if drawn_by_hand else ""
+    return POLYGONS if drawn_by_hand else ""

@@ -276,7 +276,9 @@ def estimate(folder: Path, map_path: Path, name: str, map_legend: Legend | None 
     confusion = Confusion.from_labels(mapped, references, len(legend))
     pixels = np.array([stratum.num_pixels for stratum in design.strata], np.float64)
     unit = "px" if design.pixel_ha is None else "ha"
-    estimates = area.by_map_class(confusion.counts, pixels * (design.pixel_ha or 1))
+    # A class of a few pixels is drawn whole.
+    complete = np.array([stratum.num_drawn == stratum.num_pixels for stratum in design.strata])
+    estimates = area.by_map_class(confusion.counts, pixels * (design.pixel_ha or 1), complete)
     note = f"{len(design.units)} places, drawn at random within each class of the map and judged one by one. "
     note += "Accuracies and areas with 95 % intervals after Olofsson et al. (2014); the matrix counts places."
     counts = {"units": len(design.units)}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -72,12 +72,15 @@ class Estimates:
         return None if self.total is None else tuple(share.times(self.total) for share in self.shares)
 
 
-def by_map_class(matrix: Int64[np.ndarray, "k k"], sizes: Float64[np.ndarray, " k"]) -> Estimates:
+def by_map_class(
+    matrix: Int64[np.ndarray, "k k"], sizes: Float64[np.ndarray, " k"], complete: Bool[np.ndarray, " k"] | None = None
+) -> Estimates:
     """Estimates from a random sample within each class of the map.
 
     Args:
         matrix: Places drawn: rows are classes of the map (the strata), columns of the reference.
         sizes: Mapped area of every class, in any unit.
+        complete: Classes of which every place was drawn; none where None.
 
     Raises:
         SampleError: It is no stratified random sample, or too small for a variance.
@@ -86,26 +89,35 @@ def by_map_class(matrix: Int64[np.ndarray, "k k"], sizes: Float64[np.ndarray, " 
     classes = np.arange(len(matrix))
     # A place of stratum i was mapped as i, and as nothing else.
     counts[classes, classes] = matrix
-    return stratified(counts, sizes, [f"map class {index}" for index in classes])
+    return stratified(counts, sizes, [f"map class {index}" for index in classes], complete)
 
 
-def stratified(counts: Int64[np.ndarray, "h k k"], sizes: Float64[np.ndarray, " h"], names: Sequence[str]) -> Estimates:
-    """Estimates from a random sample within each of any strata. The share of a stratum that was drawn is small.
+def stratified(
+    counts: Int64[np.ndarray, "h k k"],
+    sizes: Float64[np.ndarray, " h"],
+    names: Sequence[str],
+    complete: Bool[np.ndarray, " h"] | None = None,
+) -> Estimates:
+    """Estimates from a random sample within each of any strata.
+
+    The share of a stratum that was drawn is small, or all of it: what is known whole adds no error.
 
     Args:
         counts: Places drawn: stratum, class of the map, class of the reference.
         sizes: Area of every stratum, in any unit.
         names: Names of the strata, for errors.
+        complete: Strata of which every place was drawn; none where None.
 
     Raises:
         SampleError: It is no stratified random sample, or too small for a variance.
     """
     drawn = counts.sum((1, 2))
-    _check_strata(drawn, sizes, names)
+    whole = np.zeros(len(drawn), np.bool_) if complete is None else complete & (drawn > 0)
+    _check_strata(drawn, sizes, names, whole)
     # Classes that the map does not have are no strata.
     used = sizes > 0
     total = float(sizes.sum())
-    sample = _Strata(counts[used], drawn[used].astype(np.float64), sizes[used] / total)
+    sample = _Strata(counts[used], drawn[used].astype(np.float64), sizes[used] / total, whole[used])
     return _estimates(sample, total, int(drawn.sum()), f"stratified random sample of {drawn.sum()} places")
 
 
@@ -136,11 +148,12 @@ def blocks(counts: Int64[np.ndarray, "b k k"], total: float | None = None) -> Es
 
 @dataclass(frozen=True, slots=True)
 class _Strata:
-    """Places in strata: `counts` (h, k, k), how many were drawn in each, and the strata's shares of the area."""
+    """Places in strata: `counts` (h, k, k), how many were drawn, shares of the area, and which are known whole."""
 
     counts: Int64[np.ndarray, "h k k"]
     drawn: Float64[np.ndarray, " h"]
     weights: Float64[np.ndarray, " h"]
+    complete: Bool[np.ndarray, " h"]
 
     def ratio(self, part: Int64[np.ndarray, " h"], whole: Int64[np.ndarray, " h"]) -> Estimate:
         """Share of the area of `part` in the area of `whole`, which contains it (Stehman 2014, equations 23-28)."""
@@ -152,7 +165,9 @@ class _Strata:
         value = float(self.weights @ of_part) / area
         # Both are 0 or 1 at a place, and part is 0 where whole is: this is the mean of (part - value * whole) ** 2.
         squares = of_part * (1 - 2 * value) + value**2 * of_whole
-        spread = (squares - (of_part - value * of_whole) ** 2) * self.drawn / (self.drawn - 1)
+        spread = (squares - (of_part - value * of_whole) ** 2) * self.drawn / np.maximum(self.drawn - 1, 1)
+        # The finite population correction, 1 - drawn / all (Cochran 1977, section 5.3), where it is 0.
+        spread[self.complete] = 0
         return _normal(value, math.sqrt(max(float(self.weights**2 @ (spread / self.drawn)), 0)) / area)
 
 
@@ -195,7 +210,12 @@ def _estimates(sample: _Strata | _Blocks, total: float | None, num_drawn: int, d
     )
 
 
-def _check_strata(drawn: Int64[np.ndarray, " h"], sizes: Float64[np.ndarray, " h"], names: Sequence[str]) -> None:
+def _check_strata(
+    drawn: Int64[np.ndarray, " h"],
+    sizes: Float64[np.ndarray, " h"],
+    names: Sequence[str],
+    whole: Bool[np.ndarray, " h"],
+) -> None:
     if not np.isfinite(sizes).all() or (sizes < 0).any() or not sizes.sum() > 0:
         raise SampleError(f"strata of sizes {sizes.tolist()}", "sizes of at least 0, one above", "measure the strata")
     for index, name in enumerate(names):
@@ -205,7 +225,7 @@ def _check_strata(drawn: Int64[np.ndarray, " h"], sizes: Float64[np.ndarray, " h
             raise _no_sample(
                 f"{drawn[index]} places in stratum {name}, which has no area", "places in strata with area"
             )
-        if drawn[index] == 1:
+        if drawn[index] == 1 and not whole[index]:
             raise _no_sample(f"one place in stratum {name}", "at least two in each stratum, for a variance")
 
 

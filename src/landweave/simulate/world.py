@@ -12,8 +12,10 @@ from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float32, UInt8
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
+from pyproj.exceptions import CRSError
 
 from landweave.config import Config, check, nearest, read_toml
 from landweave.errors import ConfigError
@@ -61,11 +63,11 @@ class World(Config):
     """Width in pixels of 10 m."""
     crs: str = "EPSG:32633"
     """Coordinate system, in metres."""
-    corner: tuple[float, float] = (499_980.0, 5_400_000.0)
+    corner: tuple[FiniteFloat, FiniteFloat] = (499_980.0, 5_400_000.0)
     """Its north-west corner (x, y)."""
     regions: list[Region] = Field(default_factory=lambda: [Region()], min_length=1)
     """How its parts look; they alternate in squares."""
-    region_km: float = Field(default=6, gt=0)
+    region_km: FiniteFloat = Field(default=6, gt=0)
     """Edge of such a square."""
     first: dt.date = dt.date(2017, 1, 1)
     """First day of what happens in it: felling, building."""
@@ -75,6 +77,17 @@ class World(Config):
     """What is taken of it."""
     old_map: OldMap | None = None
     """A wrong map of an earlier day; left away where there is none."""
+
+    @field_validator("crs")
+    @classmethod
+    def _in_metres(cls, crs: str) -> str:
+        try:
+            in_metres = CRS(crs).units == ("metre", "metre")
+        except CRSError as error:
+            raise ValueError(f"a CRS, for example EPSG:32633: {error}") from error
+        if not in_metres:
+            raise ValueError("a CRS in metres, for example EPSG:32633")
+        return crs
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
