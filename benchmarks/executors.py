@@ -70,7 +70,7 @@ def measure(folder: Path, tiles: tuple[int, int], core_px: int, turns: int) -> l
     job = MapJob(card=folder / "card", scenes=folder / "catalog.parquet", core_px=core_px, area=area, precision="fp32")
     small = job.model_copy(update={"area": (500000.0, 4000000.0, 500000.0 + 40 * core_px, 4000000.0 + 40 * core_px)})
     (folder / "cluster").mkdir()
-    with started(folder / "cluster") as cluster:
+    with started(folder / "cluster", java="") as cluster:
         try:
             turn(small, folder, cluster.address)
             return [turn(job, folder, cluster.address) for _ in range(turns)]

@@ -72,7 +72,7 @@ def _meet(task: Square) -> None:
             numpy.ones(2**52, numpy.uint8)
         case "leave":
             os._exit(7)
-        case "die with all" if tries(task) <= 3:
+        case "die with all" if tries(task) <= 2:
             # As a container does that is over its limit: this process, and the executor that started it.
             for process in [*psutil.Process().parents()[:2], psutil.Process()]:
                 process.kill()

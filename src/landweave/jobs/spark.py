@@ -11,7 +11,6 @@ import logging
 import os
 import queue
 import re
-import socket
 import sys
 import time
 import uuid
@@ -20,22 +19,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from landweave.errors import ConfigError, MissingPackageError, TaskError
+from landweave.errors import MissingPackageError, TaskError
 from landweave.jobs.executor import TRIES, Function, Outcome, TaskT, attempt
 from landweave.jobs.java import find_java
-from landweave.jobs.worker import Setup, num_cores, prepare, see_gpu
+from landweave.jobs.master import check_master, is_here, is_local, must_answer, unreachable, workers_told
+from landweave.jobs.worker import Setup, prepare, see_gpu
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
 _LOG = logging.getLogger(__name__)
-_CONNECT_S, _REGISTER_S, _POLL_S = 5.0, 45.0, 0.5
+_REGISTER_S, _POLL_S = 45.0, 0.5
 # Spark gives a job up when one of its tasks failed this often. Ours set a task aside long before, so only executors
 # that cannot start at all come this far.
 _MAX_FAILURES = 8
-_LOCAL = re.compile(r"local(?:\[(?P<slots>\d+|\*)(?:,\s*\d+)?\])?")
-_LOCAL_CLUSTER = re.compile(r"local-cluster\[\s*(?P<executors>\d+)\s*,\s*(?P<cores>\d+)\s*,\s*\d+\s*\]")
-_STANDALONE = re.compile(r"spark://(?P<hosts>[^:,/\s]+:\d+(?:,[^:,/\s]+:\d+)*)")
+# Java holds all tasks of a job in its memory, some kilobytes each.
+_TASKS_A_JOB = 10_000
 
 
 @dataclass(frozen=True)
@@ -61,30 +60,18 @@ class Spark:
     settings: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        known = (_LOCAL, _LOCAL_CLUSTER, _STANDALONE)
-        if not (any(form.fullmatch(self.master) for form in known) or re.match(r"(k8s://.+|yarn$)", self.master)):
-            raise ConfigError(
-                f"Spark master {self.master!r}",
-                "spark://HOST:PORT, local[CORES], local[*], local-cluster[EXECUTORS,CORES,MEMORY_MB], yarn or k8s://...",
-                "give --master as the page of the cluster's master shows it, for example spark://host:7077",
-            )
+        check_master(self.master)
 
     @property
     def num_workers(self) -> int:
         """Workers that run at once, at most; where neither `workers` nor the master tells, what the cluster has."""
-        if self.workers:
-            return self.workers
-        if local := _LOCAL.fullmatch(self.master):
-            slots = local["slots"] or "1"
-            return num_cores() if slots == "*" else int(slots)
-        if cluster := _LOCAL_CLUSTER.fullmatch(self.master):
-            return int(cluster["executors"]) * max(int(cluster["cores"]) // self._cores_per_task, 1)
-        return max(_context(self).defaultParallelism // self._cores_per_task, 1)
+        told = self.workers or workers_told(self.master, self._cores_per_task)
+        return told or max(_context(self).defaultParallelism // self._cores_per_task, 1)
 
     @property
     def _cores_per_task(self) -> int:
         # Spark counts the slots of a local master as cores: each is one worker, whatever its threads.
-        return 1 if _LOCAL.fullmatch(self.master) else self.setup.threads or 1
+        return 1 if is_local(self.master) else self.setup.threads or 1
 
     def run(self, function: Function[TaskT], tasks: Iterable[TaskT]) -> Iterator[Outcome]:
         """Give one outcome for every task, in the order in which they end.
@@ -100,25 +87,20 @@ class Spark:
         every = {task.key: task for task in tasks}
         if not every:
             return
-        struck = []
-        for outcome in _outcomes(self, function, list(every.values()), TRIES - 1):
-            if isinstance(outcome.error, _StruckError):
-                struck.append(every[outcome.key])
-            else:
-                yield outcome
+        struck, keys = [], list(every)
+        for first in range(0, len(keys), _TASKS_A_JOB):
+            part = [every[key] for key in keys[first : first + _TASKS_A_JOB]]
+            for outcome in _outcomes(self, function, part, TRIES - 1):
+                if isinstance(outcome.error, _StruckError):
+                    struck.append(every[outcome.key])
+                else:
+                    yield outcome
         for task in struck:
-            yield from map(_final, _outcomes(self, function, [task], 1))
+            yield from _outcomes(self, function, [task], 1)
 
 
 class _StruckError(TaskError):
     """The task's process or executor died under it."""
-
-
-def _final(outcome: Outcome) -> Outcome:
-    if not isinstance(outcome.error, _StruckError):
-        return outcome
-    error = outcome.error
-    return Outcome(outcome.key, {}, TaskError(error.given, error.expected, error.do), outcome.seconds)
 
 
 def _outcomes(spark: Spark, function: Function[Any], tasks: Sequence[Any], tries: int) -> Iterator[Outcome]:
@@ -274,18 +256,21 @@ def _blaming(spark: Spark, tasks: Sequence[Any]) -> Iterator[None]:
         yield
     except _failures() as error:
         raise TaskError(
-            f"Spark at {spark.master}, which gave up a job of {len(tasks)} tasks: {_first_cause(str(error))}",
+            f"Spark at {spark.master}, which gave up a job of {len(tasks)} tasks: {first_cause(str(error))}",
             "a cluster whose executors can start this Python with landweave and reach this machine",
             "install landweave on every machine under the same path (or set PYSPARK_PYTHON), look at the executors' "
             "logs, and run the same command again: what is done is kept",
         ) from error
 
 
-def _first_cause(text: str) -> str:
-    """The most telling line of one of Spark's pages of traces."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if re.match(r"(Caused by: )?[\w.]*(Error|Exception)\b: ", line)]
-    return (telling or lines or ["no cause told"])[-1 if telling else 0][:300]
+def first_cause(text: str) -> str:
+    """The most telling line of one of Spark's pages of traces: what the last task that failed said."""
+    lines = [line.strip().removeprefix(": ") for line in text.splitlines() if line.strip()]
+    last = next((place for place, line in enumerate(lines) if "most recent failure: " in line), 0)
+    # Below the lines that begin with "at" stand those who only passed it on.
+    end = next((place for place, line in enumerate(lines) if line.startswith("at ")), len(lines))
+    told = [line for line in lines[last + 1 : end] if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return (told or [lines[last].rpartition("most recent failure: ")[2]] if lines else ["no cause told"])[-1][:300]
 
 
 _OPEN: list[tuple[Spark, Any]] = []
@@ -326,10 +311,10 @@ def _begin(spark: Spark) -> SparkContext:
             "landweave without pyspark", "pyspark to run tasks on Spark", "pip install 'landweave[spark]'"
         ) from error
     os.environ["JAVA_HOME"] = str(find_java(os.environ))
-    _must_answer(spark.master)
+    must_answer(spark.master)
     # The cluster's processes need the packages that this one has.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if _is_here(spark.master):
+    if is_here(spark.master):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     conf = SparkConf().setAll(list(_settings(spark).items()))
     failures: tuple[type[Exception], ...] = (*_failures(), TimeoutError)
@@ -340,13 +325,13 @@ def _begin(spark: Spark) -> SparkContext:
         begun = starter.submit(SparkContext.getOrCreate, conf)
         return begun.result(_REGISTER_S if spark.master.startswith("spark:") else None)
     except failures as error:
-        raise _unreachable(spark.master, _first_cause(str(error)) if str(error) else "no answer") from error
+        raise unreachable(spark.master, first_cause(str(error)) if str(error) else "no answer") from error
     finally:
         starter.shutdown(wait=False)
 
 
 def _settings(spark: Spark) -> dict[str, str]:
-    local = _LOCAL.fullmatch(spark.master)
+    local = is_local(spark.master)
     threads = spark.setup.threads or 1
     made = {
         "spark.master": f"local[{spark.num_workers},{_MAX_FAILURES}]" if local else spark.master,
@@ -367,31 +352,3 @@ def _settings(spark: Spark) -> dict[str, str]:
         made |= {"spark.executor.resource.gpu.amount": "1"}
         made |= {"spark.task.resource.gpu.amount": f"{spark.gpus_per_worker:g}"}
     return made | dict(spark.settings)
-
-
-def _is_here(master: str) -> bool:
-    return master.startswith(("local", "spark://127.0.0.1:", "spark://localhost:"))
-
-
-def _must_answer(master: str) -> None:
-    """Of a standalone cluster one master at least must take a connection: Spark itself would try for a minute."""
-    standalone = _STANDALONE.fullmatch(master)
-    if not standalone:
-        return
-    causes = []
-    for address in standalone["hosts"].split(","):
-        host, _, port = address.rpartition(":")
-        try:
-            with socket.create_connection((host, int(port)), timeout=_CONNECT_S):
-                return
-        except (OSError, OverflowError) as error:
-            causes.append(f"{address}: {error}")
-    raise _unreachable(master, "; ".join(causes))
-
-
-def _unreachable(master: str, cause: str) -> TaskError:
-    return TaskError(
-        f"Spark master {master}, which cannot be reached: {cause}",
-        "a master that runs and takes applications from this machine",
-        "check the address and the firewall, or start one: docs/verbs/cluster.md says how in ten lines",
-    )
