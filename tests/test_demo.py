@@ -61,6 +61,21 @@ def test_a_demo_that_was_stopped_goes_on_with_the_stage_it_was_in(tmp_path: Path
     assert records[0] == Progress("first", 1, 1, "done before")
 
 
+def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError) as caught:
+        list(demo.perform(make_stages([]), tmp_path, IDENTITY))
+    assert "which holds thesis.txt" in caught.value.given
+    assert "an empty folder" in caught.value.expected
+    assert "-o" in caught.value.do
+
+
+def test_a_demo_that_was_stopped_in_its_first_stage_goes_on(tmp_path: Path) -> None:
+    (tmp_path / demo.WORLD).mkdir()
+    list(demo.perform(make_stages([]), tmp_path, IDENTITY))
+    assert (tmp_path / demo.STAGES).is_file()
+
+
 def test_another_world_is_refused(tmp_path: Path) -> None:
     list(demo.perform(make_stages([]), tmp_path, IDENTITY))
     with pytest.raises(OutputError) as error:

@@ -42,6 +42,7 @@ from landweave.simulate.write import write
 
 FORMAT = 1
 STAGES, SUMMARY, PAGE = "stages.json", "summary.json", "report.html"
+WORLD = "world"
 MAIN = "unet"
 BASELINES = ("linear", "forest")
 # Single patches as blocks: the more blocks of test land, the narrower the confidence interval.
@@ -102,11 +103,11 @@ class Demo:
     @property
     def truth(self) -> Path:
         """The truth of the year of its scenes."""
-        return self.folder / "world" / "truth" / f"{truth_dates(self.world)[-1].year}.tif"
+        return self.folder / WORLD / "truth" / f"{truth_dates(self.world)[-1].year}.tif"
 
     def stages(self) -> Iterator[Stage]:
         """All that is done, in order."""
-        yield Stage("simulate", lambda: write(self.world, self.folder / "world", _executor()))
+        yield Stage("simulate", lambda: write(self.world, self.folder / WORLD, _executor()))
         yield Stage("catalog", self._catalog)
         yield Stage("patch", self._patch)
         # Baselines first: they are quick, and the bar of the network then stands alone.
@@ -119,7 +120,7 @@ class Demo:
         yield Stage("report", self._report)
 
     def _catalog(self) -> Iterator[Progress]:
-        found = collect(CatalogJob(sources=[str(self.folder / "world" / "scenes")]), self.catalog)
+        found = collect(CatalogJob(sources=[str(self.folder / WORLD / "scenes")]), self.catalog)
         yield Progress("catalog", len(found.scenes), len(found.scenes), "scenes")
 
     def _patch(self) -> Iterator[Progress]:
@@ -237,6 +238,9 @@ def seconds_of(folder: Path) -> dict[str, float]:
 def _done(folder: Path, identity: Mapping[str, Any]) -> dict[str, float]:
     path = folder / STAGES
     if not path.is_file():
+        # A demo that was stopped in its first stage has a part of its world, and nothing else.
+        if others := sorted(entry.name for entry in folder.iterdir() if entry.name[0] != "." and entry.name != WORLD):
+            raise OutputError(f"{folder}, which holds {others[0]}", "an empty folder, or that of a demo", _ELSEWHERE)
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -151,6 +151,24 @@ def test_one_judgement_needs_no_comparison(material: Material, tmp_path: Path) -
     assert "Comparison of methods" in page.render(material, tmp_path)
 
 
+def test_figures_of_other_land_are_not_compared(material: Material, tmp_path: Path) -> None:
+    best, other = material.judgements
+    assert "Every method on the same land" in page.render(material, tmp_path)
+    elsewhere = dataclasses.replace(other, matrix=other.matrix * 2)
+    text = page.render(dataclasses.replace(material, judgements=(best, elsewhere)), tmp_path)
+    assert "Not all on the same land" in text
+    assert "in comparison" not in text
+
+
+def test_every_phase_has_its_colour_and_its_name(material: Material, tmp_path: Path) -> None:
+    phases = {f"phase {number}": 1.0 for number in range(7)}
+    job = dataclasses.replace(material.jobs[0], phases=phases)
+    text = page.render(dataclasses.replace(material, jobs=(job,)), tmp_path)
+    colors = re.findall(r'%;background:(color-mix\([^"]*)"', text)
+    assert len(set(colors)) == len(colors) == 7
+    assert all(text.count(f"background:{color}") == 2 for color in colors)
+
+
 def test_tables_have_a_head_for_every_column(material: Material, tmp_path: Path) -> None:
     text = page.render(material, tmp_path)
     for table in re.findall(r"<table.*?</table>", text, flags=re.DOTALL):

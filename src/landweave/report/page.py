@@ -21,6 +21,8 @@ from landweave.report.material import Growth, Job, Judgement, Material, Picture,
 
 # Below this width pictures are enlarged pixel by pixel, so that classes stay apart.
 _FINE_BELOW_PX = 480
+# The colours of lines in page.css, and how much of one is left in the next round.
+_NUM_LINES, _PALER = 4, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def render(material: Material, folder: Path) -> str:
         material=material,
         css=Markup(_resource("page.css")),
         lead=_lead(material),
+        same_land=len(_beside_first(material)) == len(material.judgements),
         headline=list(headline(material)),
         parts=list(_parts(material)),
         rows=[{"title": row.title, "pictures": [_picture(p) for p in row.pictures]} for row in material.rows],
@@ -96,9 +99,20 @@ def _lead(material: Material) -> str:
     if not material.judgements:
         return "What landweave found in the folders that it was given."
     judgement = material.judgements[0]
-    others = ", ".join(f"{other.name} {tables.percent(other.overall.value)}" for other in material.judgements[1:])
+    beside = _beside_first(material)[1:]
+    others = ", ".join(f"{other.name} {tables.percent(other.overall.value)}" for other in beside)
     text = f"{judgement.name} is right on {tables.percent(judgement.overall.value)} of what was judged"
     return f"{text}; in comparison: {others}." if others else f"{text}."
+
+
+def _beside_first(material: Material) -> list[Judgement]:
+    """The first judgement and all others on the same land: their truths have as many pixels of each class."""
+    return [one for one in material.judgements if _truth(one) == _truth(material.judgements[0])]
+
+
+def _truth(judgement: Judgement) -> list[tuple[str, int]]:
+    names = [each.entry.name for each in judgement.classes]
+    return list(zip(names, judgement.matrix.sum(axis=1).tolist(), strict=True))
 
 
 def _parts(material: Material) -> Iterator[tuple[str, str]]:
@@ -154,10 +168,16 @@ def _growth(one: Growth) -> dict[str, Any]:
 def _job(job: Job) -> dict[str, Any]:
     whole = sum(job.phases.values()) or 1.0
     phases = [
-        {"name": name, "text": tables.duration(seconds), "share": seconds / whole}
-        for name, seconds in job.phases.items()
+        {"name": name, "text": tables.duration(seconds), "share": seconds / whole, "color": _phase_color(place)}
+        for place, (name, seconds) in enumerate(job.phases.items())
     ]
     return {"name": job.name, "facts": job.facts, "phases": phases}
+
+
+def _phase_color(place: int) -> str:
+    """A colour of the page's four, paler from round to round, so that no two phases of a job share one."""
+    line = f"var(--line-{place % _NUM_LINES + 1})"
+    return f"color-mix(in srgb, {line} {round(100 * _PALER ** (place // _NUM_LINES))}%, var(--card))"
 
 
 def _indented(record: Any) -> str:
