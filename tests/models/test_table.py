@@ -27,6 +27,7 @@ def test_arguments_reach_the_network() -> None:
         ("resnet18", {"depth": 8}, "width"),
         ("unet", {"width": "wide"}, "numbers"),
         ("unet", {"width": -4}, "numbers"),
+        ("unet", {"width": 0}, "numbers"),
         ("unet", {"depth": 0}, "numbers"),
     ],
 )

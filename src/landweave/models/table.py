@@ -56,10 +56,14 @@ def build(name: str, num_bands: int, num_classes: int, **arguments: Any) -> nn.M
             "mend [arguments] of the recipe",
         )
     try:
-        return _NETWORKS[name](num_bands, num_classes, **arguments)
+        network = _NETWORKS[name](num_bands, num_classes, **arguments)
+        # torch builds layers without channels, and fails when it computes with them.
+        if empty := [key for key, weights in network.named_parameters() if not weights.numel()]:
+            raise ValueError(f"{empty[0]} has no weights")
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         raise ConfigError(
             f"network {name} with {num_bands} bands, {num_classes} classes and {arguments}: {error}",
             "numbers that make a network",
             "mend [arguments] of the recipe",
         ) from error
+    return network
