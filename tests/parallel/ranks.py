@@ -133,6 +133,21 @@ def check_compression(world: World) -> None:
     assert bare(replicate(nn.Linear(2, 2), world, "powersgd")).weight.shape == (2, 2)
 
 
+def check_buckets(world: World) -> None:
+    """Compressed gradients that are sent in several pieces come through, with sums of batch norm between them."""
+    torch.manual_seed(0)
+    layers = [layer for _ in range(6) for layer in (nn.Linear(64, 64, bias=False), nn.BatchNorm1d(64))]
+    made = norm_over_ranks(nn.Sequential(*layers), world)
+    replica = DistributedDataParallel(made, gradient_as_bucket_view=True, bucket_cap_mb=0.02)
+    compress(replica, world, "powersgd", plain_steps=2)
+    torch.manual_seed(world.rank)
+    for _ in range(6):
+        made.zero_grad()
+        replica(torch.randn(5, 64)).square().sum().backward()
+        for gradient in gradients(replica):
+            assert torch.allclose(world.sum(gradient), world.size * gradient, rtol=1e-5, atol=1e-6)
+
+
 CHECKS: list[Callable[[World], None]] = [
     check_sum,
     check_any,
@@ -141,6 +156,7 @@ CHECKS: list[Callable[[World], None]] = [
     check_gradients,
     check_norm,
     check_compression,
+    check_buckets,
 ]
 
 

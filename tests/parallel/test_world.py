@@ -48,7 +48,7 @@ def test_a_device_that_is_not_there_is_refused(device: str, monkeypatch: pytest.
 def test_ranks_work_together() -> None:
     """Sums, broadcasts, gradients, batch norm, agreement: ranks.py checks; here it counts that all was checked."""
     said = launching.torchrun(2, RANKS)
-    for check in ("sum", "any", "spread", "agree", "gradients", "norm", "compression"):
+    for check in ("sum", "any", "spread", "agree", "gradients", "norm", "compression", "buckets"):
         assert said.count(f"{check} holds") == 2, said
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
+from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
 
 from landweave.errors import ConfigError
@@ -33,7 +34,8 @@ def replicate(network: nn.Module, world: World, compression: Compression = "none
         world: The ranks.
         compression: How gradients are sent: none; bf16, half as many bytes; powersgd, matrices of rank 2 with the error
             carried on to the next step (Vogels et al. 2019, Algorithm 2), after 100 steps without compression. What
-            powersgd carries on is not in checkpoints: a run that goes on begins with 100 plain steps again.
+            powersgd carries on is not in checkpoints: a run that goes on begins with 100 plain steps again. On CPUs it
+            does not go on behind the backward pass.
 
     Raises:
         ConfigError: The ranks talk in a way that cannot add up such numbers.
@@ -66,7 +68,18 @@ def compress(
         replica.register_comm_hook(None, bf16_compress_hook)
     elif compression == "powersgd":
         state = PowerSGDState(None, _POWER_RANK, start_powerSGD_iter=plain_steps)
-        replica.register_comm_hook(state, powerSGD_hook)
+        in_turn = lambda state, bucket: _ended(powerSGD_hook(state, bucket))  # noqa: E731 - DDP reads no quoted types
+        replica.register_comm_hook(state, powerSGD_hook if world.device.type == "cuda" else in_turn)
+
+
+def _ended(sent: Future[torch.Tensor]) -> Future[torch.Tensor]:
+    """`sent` when it has come, so that one bucket is done before the next begins.
+
+    PowerSGD's hook waits for its second sum in a thread that gloo needs to carry it out: two buckets at once take both
+    of gloo's threads, and all ranks wait for ever.
+    """
+    sent.wait()
+    return sent
 
 
 def bare(network: nn.Module) -> nn.Module:
