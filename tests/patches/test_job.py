@@ -279,7 +279,8 @@ def test_a_truncated_band_is_refused(tmp_path: Path, size: int) -> None:
 def test_a_scene_without_a_valid_pixel_is_refused_with_the_count(tmp_path: Path) -> None:
     scene = write_scene(tmp_path, valid=np.zeros((120, 120), np.uint8))
     wanted = job(tmp_path, [scene], write_labels(tmp_path / "l.tif"))
-    check(tmp_path, wanted, SplitError, "0 patches", "at least one", "left away")
+    given = "0 patches, none for training; left away: too few valid pixels"
+    check(tmp_path, wanted, SplitError, given, "at least one", "left away")
 
 
 def test_scenes_of_two_sensors_are_refused(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def finish(
     # Every part is named even where it is empty, so that readers need not guess.
     counts = {part: sum(row.split == part for row in rows) for part in SPLITS}
     if not counts["train"]:
-        raise SplitError(f"{len(rows)} patches, none for training", "at least one", "see what was left away, and why")
+        raise _none_for_training(len(rows), left or {})
     distance_m = _distances(rows, may_touch)
     places = [(note["shard"]["name"], place) for note in notes for place in range(note["shard"]["num_rows"])]
     index.write(folder / INDEX, rows, places)
@@ -137,6 +137,15 @@ def finish(
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True, default=str) + "\n")
     # Opened as a reader would, so that what was just written is known to be readable.
     return open_archive(folder)
+
+
+def _none_for_training(num_patches: int, left: Mapping[str, int]) -> SplitError:
+    why = ", ".join(f"{reason.removeprefix('left: ')} {number}" for reason, number in left.items())
+    return SplitError(
+        f"{num_patches} patches, none for training" + (f"; left away: {why}" if why else ""),
+        "at least one",
+        "mend why they were left away, and cut into another folder (-o)",
+    )
 
 
 def _distances(rows: Sequence[Row], may_touch: bool) -> dict[str, float | None]:
