@@ -179,3 +179,17 @@ def test_wrong_values() -> None:
 def test_no_gpu(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert "cuda" in unwritten(place, ConfigError, device="cuda").given
+
+
+def test_names_of_classes_may_have_commas(place: Path) -> None:
+    from landweave.legend import LandClass, Legend
+
+    names = ("Land, with trees", "Land", "Water")
+    legend = Legend("commas", "a test", tuple(LandClass(n + 1, name, "#000000") for n, name in enumerate(names)))
+    make_card(place / "card", "pixel", legend=legend)
+    for texts, expected in (
+        (("Land, with trees",), ("Land, with trees",)),
+        (("Land,Water", "Land, with trees"), ("Land", "Water", "Land, with trees")),
+        (("Water, Land", "Water"), ("Water", "Land")),
+    ):
+        assert prepare(job(place, objects=texts)).job.objects == expected

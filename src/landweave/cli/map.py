@@ -40,7 +40,8 @@ def map(
         int, typer.Option(help="Greatest edge of one file; larger maps become several.", rich_help_panel=_OUTPUT)
     ] = SHEET_PX,
     objects: Annotated[
-        str | None, typer.Option(help="CLASS,...: draw objects of these classes.", rich_help_panel=_OBJECTS)
+        list[str] | None,
+        typer.Option(help="CLASS,...: draw objects of these classes; may be repeated.", rich_help_panel=_OBJECTS),
     ] = None,
     min_area_m2: Annotated[float, typer.Option(help="Leave smaller ones away.", rich_help_panel=_OBJECTS)] = 0.0,
     simplify_m: Annotated[
@@ -72,7 +73,7 @@ def map(
     values |= {"area": box(area, "--area", "LEFT,BOTTOM,RIGHT,TOP")}
     values |= {"crs": crs, "reproject": reproject, "rule": rule, "probabilities": probabilities, "entropy": entropy}
     values |= {"precision": precision, "device": device, "core_px": core, "margin_px": margin}
-    values |= {"sheet_px": sheet_px, "objects": tuple(objects.split(",")) if objects else ()}
+    values |= {"sheet_px": sheet_px, "objects": tuple(objects or ())}
     values |= {"min_area_m2": min_area_m2, "simplify_m": simplify_m}
     _map(values, out, machine)
 

@@ -12,6 +12,7 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from landweave.config import Config, nearest
 from landweave.errors import CatalogError, ConfigError, LandweaveError
+from landweave.legend import Legend
 from landweave.mapping.link import ObjectOrder
 from landweave.mapping.merge import Rule
 from landweave.mapping.plan import CORE_PX, Plan, Wish, check_fit, check_size, make_plan
@@ -65,7 +66,7 @@ class MapJob(Config):
     sheet_px: int = Field(default=SHEET_PX, ge=1)
     """Greatest edge of one file; a larger map becomes several, with one small file that shows them all."""
     objects: tuple[str, ...] = ()
-    """Names of classes whose objects are drawn as polygons too."""
+    """Names of classes whose objects are drawn as polygons too; several may stand in one text with commas between."""
     min_area_m2: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Objects with a smaller area are left away."""
     simplify_m: float = Field(default=0.0, ge=0, allow_inf_nan=False)
@@ -164,7 +165,7 @@ class Prepared:
             folder=folder.resolve(),
             grid=grid,
             corner=(self.plan.area.row, self.plan.area.col),
-            classes=tuple((legend.ids[legend.index(name)], name) for name in dict.fromkeys(self.job.objects)),
+            classes=tuple((legend.ids[legend.index(name)], name) for name in self.job.objects),
             pixel_m2=pixel_m2,
             min_area_m2=self.job.min_area_m2,
             simplify_m=self.job.simplify_m,
@@ -178,8 +179,7 @@ def prepare(job: MapJob) -> Prepared:
         LandweaveError: Card, scenes, grid or numbers do not fit together.
     """
     card, routing = _open(job)
-    for name in job.objects:
-        card.legend.index(name)
+    job = job.model_copy(update={"objects": _classes(job, card.legend)})
     every = read_catalog(job.scenes)
     scenes, misfits = choose(every, job, card)
     wish = Wish(job.area, job.crs, job.reproject, job.core_px, job.margin_px)
@@ -197,6 +197,17 @@ def prepare(job: MapJob) -> Prepared:
         others=() if job.only else tuple(scene.id for scene in every if scene.sensor.name != card.sensor),
         routing=routing,
     )
+
+
+def _classes(job: MapJob, legend: Legend) -> tuple[str, ...]:
+    """The classes to draw, one a name.
+
+    Raises:
+        LegendError: One is none of the legend.
+    """
+    # Names of some legends have commas themselves.
+    asked = (names for text in job.objects for names in ([text] if text in legend.names else text.split(",")))
+    return tuple(dict.fromkeys(legend.names[legend.index(name.strip())] for name in asked))
 
 
 def _open(job: MapJob) -> tuple[Card, Routing | None]:
