@@ -87,7 +87,9 @@ def make_gallery(
 KINDS = {"dark": (900, 700, 1200), "bright": (3500, 3200, 3800), "green": (600, 900, 4200)}
 
 
-def cut_kinds(folder: Path, num: int = 60, px: int = 32, seed: int = 0, place: int = 0) -> Archive:
+def cut_kinds(
+    folder: Path, num: int = 60, px: int = 32, *, seed: int = 0, place: int = 0, crs: str = "EPSG:32633"
+) -> Archive:
     """Patches of three kinds in turn, told apart by their levels and stripes; train, validation and test in turn."""
     layout = make_layout(sensor("sentinel-2-l2a"), BANDS, px, LEGEND)
     generator = np.random.default_rng(seed)
@@ -101,6 +103,7 @@ def cut_kinds(folder: Path, num: int = 60, px: int = 32, seed: int = 0, place: i
         "mask": generator.integers(0, 2, (num, px, px)).astype(np.uint8),
         "valid": generator.random((num, px, px)) > 0.02,
     }
+    left = 300_000.0 + 100_000 * place
     parts: tuple[Split, ...] = ("train", "train", "train", "train", "validation", "test")
     rows = [
         Row(
@@ -109,8 +112,8 @@ def cut_kinds(folder: Path, num: int = 60, px: int = 32, seed: int = 0, place: i
             f"b{i}",
             f"scene{place}",
             "made",
-            "EPSG:32633",
-            (i * 1000.0 + 1e6 * place, 0, i * 1000.0 + 1e6 * place + 10 * px, 10.0 * px),
+            crs,
+            (left + i * 1000.0, 5e6, left + i * 1000.0 + 10 * px, 5e6 + 10.0 * px),
             datetime="2023-07-12T10:00:00+00:00",
         )
         for i in range(num)

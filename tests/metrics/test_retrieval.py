@@ -77,6 +77,21 @@ def test_codes_that_tell_everything_are_perfect() -> None:
     assert retrieve(kinds.astype(U), kinds, kinds.astype(U), kinds).mean_average_precision == pytest.approx(1)
 
 
+@given(st.integers(0, 2**32))
+def test_a_query_that_is_among_the_codes_does_not_find_itself(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    held, kinds = generator.integers(0, 16, 12).astype(U), generator.integers(0, 3, 12)
+    together = retrieve(held, kinds, held, kinds, are_among=True)
+    alone = Retrieval()
+    for i in range(12):
+        others = np.arange(12) != i
+        alone += retrieve(held[i : i + 1], kinds[i : i + 1], held[others], kinds[others])
+    assert together.num_queries == alone.num_queries
+    assert together.num_without == alone.num_without
+    assert together.total == pytest.approx(alone.total)
+    assert together.chance == pytest.approx(alone.chance)
+
+
 def test_queries_with_nothing_to_find_are_left_out_and_counted() -> None:
     found = retrieve(codes(0, 0), labels(1, 9), codes(0, 1), labels(1, 0))
     assert (found.num_queries, found.num_without) == (1, 1)

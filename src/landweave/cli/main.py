@@ -14,6 +14,7 @@ import typer
 from landweave.cli.catalog import catalog
 from landweave.cli.demo import demo
 from landweave.cli.evaluate import evaluate
+from landweave.cli.gallery import gallery
 from landweave.cli.launch import launch
 from landweave.cli.map import map as map_
 from landweave.cli.patch import patch
@@ -25,13 +26,14 @@ from landweave.errors import LandweaveError
 from landweave.jobs.worker import keep_memory
 
 # In the order of the pipeline, which is the order of the help.
-VERBS: dict[str, tuple[str, Callable[..., None]]] = {
+VERBS: dict[str, tuple[str, Callable[..., None] | typer.Typer]] = {
     "simulate": ("Scenes", simulate),
     "catalog": ("Scenes", catalog),
     "patch": ("Training", patch),
     "train": ("Training", train),
     "launch": ("Training", launch),
     "scale": ("Training", scale),
+    "gallery": ("Maps", gallery),
     "map": ("Maps", map_),
     "evaluate": ("Maps", evaluate),
     "report": ("Maps", report),
@@ -103,7 +105,10 @@ def options(
 
 
 for _verb, (_panel, _function) in VERBS.items():
-    app.command(_verb, rich_help_panel=_panel, no_args_is_help=_verb != "demo")(_function)
+    if isinstance(_function, typer.Typer):
+        app.add_typer(_function, name=_verb, rich_help_panel=_panel)
+    else:
+        app.command(_verb, rich_help_panel=_panel, no_args_is_help=_verb != "demo")(_function)
 
 
 def main() -> None:

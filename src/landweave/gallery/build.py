@@ -52,7 +52,7 @@ class GalleryJob(Config):
     clusters: tuple[int, int] = (2, 12)
     """Fewest and most clusters to choose from; twice the same number leaves no choice."""
     sample: int = Field(default=5000, ge=2)
-    """Most patches that are clustered themselves, which needs memory for all pairs; the others join the nearest."""
+    """Most patches that the tree of clusters is grown on, which needs memory for all pairs of them."""
     hash: dict[str, Any] = Field(default_factory=dict)
     """Keys of the recipe by which codes are learnt (task = hash), beside archive, labels and start."""
     seed: int = Field(default=1, ge=0)

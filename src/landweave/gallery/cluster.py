@@ -84,7 +84,7 @@ class Clusters:
     """Clusters that were found.
 
     Attributes:
-        labels: The cluster of every patch, that of its nearest centroid for those that were not in the sample.
+        labels: The cluster of every patch: that of its nearest centroid.
         space: Where they lie.
     """
 
@@ -108,7 +108,7 @@ def cluster(
         features: Of every patch, from an encoder.
         train: Numbers of the patches of the training part: no other decides anything.
         counts: Numbers of clusters to choose from, ascending; the curve begins with one cluster whatever they are.
-        sample: Most patches that are clustered themselves; the others join the nearest centroid.
+        sample: Most patches that the tree is grown on; all join the nearest of its centroids.
         seed: Decides which.
 
     Raises:
@@ -130,9 +130,8 @@ def cluster(
     spread = agglomerative.variances(rows[drawn], tree, looked)
     told = tree.cut(max(agglomerative.knee(looked, spread), counts[0]))
     centroids = agglomerative.centroids(rows[drawn], told)
+    # Those of the sample too: one rule for old patches and for new ones.
     labels = agglomerative.nearest(rows, centroids)
-    # Those of the sample keep what the tree says of them.
-    labels[drawn] = told
     origin, axes = _principal(rows[train])
     return Clusters(labels, Space(mean, std, centroids, origin, axes, np.array(looked), np.array(spread)))
 

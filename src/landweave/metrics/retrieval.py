@@ -51,30 +51,41 @@ def retrieve(
     query_labels: Int64[np.ndarray, " q"],
     codes: UInt64[np.ndarray, " n"],
     labels: Int64[np.ndarray, " n"],
+    *,
+    are_among: bool = False,
 ) -> Retrieval:
     """How well each query's code finds the codes with its label among all `codes`, ordered by Hamming distance.
 
     Codes at one distance have no order: their average precision is the mean over all orders (McSherry and Najork 2008,
-    section 3.1), so that the result does not depend on how the codes are stored. Queries are compared with all codes:
-    a query that is itself among them finds itself.
+    section 3.1), so that the result does not depend on how the codes are stored.
+
+    Args:
+        queries: What is asked for.
+        query_labels: Of each query.
+        codes: Where it is looked for.
+        labels: Of each of these.
+        are_among: Whether every query is one of `codes` itself, which then does not count as found.
     """
     held = {int(label): np.asarray(labels == label) for label in np.unique(query_labels)}
     found = Retrieval()
     for start in range(0, len(queries), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
         relevant = np.stack([held[int(label)] for label in query_labels[some]])
-        found = found + _some(queries[some], codes, relevant)
+        found = found + _some(queries[some], codes, relevant, int(are_among))
     return found
 
 
 def _some(
-    queries: UInt64[np.ndarray, " q"], codes: UInt64[np.ndarray, " n"], relevant: Bool[np.ndarray, "q n"]
+    queries: UInt64[np.ndarray, " q"], codes: UInt64[np.ndarray, " n"], relevant: Bool[np.ndarray, "q n"], own: int
 ) -> Retrieval:
     distances = np.bitwise_count(queries[:, None] ^ codes)
     rows = np.arange(len(queries))[:, None] * (_MOST_BITS + 1) + distances
     size = len(queries) * (_MOST_BITS + 1)
     every = np.bincount(rows.ravel(), minlength=size).reshape(len(queries), -1)
     right = np.bincount(rows[relevant], minlength=size).reshape(len(queries), -1)
+    # A query lies at distance 0 from itself.
+    every[:, 0] -= own
+    right[:, 0] -= own
     has = right.sum(1) > 0
     precise = average_precision(right[has], every[has])
     by_chance = average_precision(right[has].sum(1, keepdims=True), every[has].sum(1, keepdims=True))
@@ -92,7 +103,7 @@ def average_precision(right: Int64[np.ndarray, "q d"], every: Int64[np.ndarray, 
         every: All codes at each distance.
     """
     before, right_before = (np.cumsum(counts, 1) - counts for counts in (every, right))
-    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, every.sum(1).max() + 1))])
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, every.sum(1).max(initial=0) + 1))])
     inverse = harmonic[before + every] - harmonic[before]
     slope = (right - 1) / np.maximum(every - 1, 1)
     # The sum in closed form: (i - 1) / (N + i) is 1 - (N + 1) / (N + i).
