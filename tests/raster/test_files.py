@@ -86,6 +86,8 @@ def test_a_path_that_is_not_utf8_is_named(tmp_path: Path) -> None:
         files.grid_of(str(path))
     assert "\\udcff" in caught.value.given
     caught.value.given.encode("utf-8")
+    assert caught.value.expected == "a path in UTF-8"
+    assert "rename" in caught.value.do
 
 
 def test_remote_and_local_names() -> None:

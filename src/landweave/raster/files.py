@@ -213,7 +213,10 @@ def _naming(href: str) -> Iterator[None]:
     """Turn what GDAL says into an error that names the file."""
     try:
         yield
-    except (RasterioError, UnicodeEncodeError) as error:
+    except UnicodeEncodeError as error:
+        shown = href.encode("utf-8", "backslashreplace").decode("utf-8")
+        raise SceneError(f"the path {shown}", "a path in UTF-8", "rename the folder or file") from error
+    except RasterioError as error:
         # The cause names what failed inside the file; the error itself only says that reading failed.
         reason = str(error.__cause__ or error).encode("utf-8", "backslashreplace").decode("utf-8")
         shown = href.encode("utf-8", "backslashreplace").decode("utf-8")
