@@ -59,10 +59,13 @@ def test_what_is_far_goes_to_mono(router: Router, monkeypatch: pytest.MonkeyPatc
     assert far.identity == router.models.mono["identity"]
 
 
-def test_a_mixture_of_buckets_is_far_from_each(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second, _ = trained.CENTROIDS
+def test_a_mixture_is_far_and_a_few_odd_patches_are_not(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = trained.CENTROIDS
     sent = send(router, [first, first, first, second], monkeypatch)
-    assert (sent.bucket, sent.distance, sent.is_far) == (0, 6 / 4, True)
+    assert (sent.bucket, sent.distance, sent.is_far) == (0, 0.0, False)
+    mixed = send(router, [first, first, second, second], monkeypatch)
+    assert (mixed.distance, mixed.is_far) == (5.0, True)
+    assert send(router, [first, second, third], monkeypatch).is_far
 
 
 def test_a_tile_without_a_valid_pixel_goes_to_mono_and_is_not_far(router: Router) -> None:

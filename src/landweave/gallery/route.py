@@ -26,7 +26,7 @@ class Route:
 
     Attributes:
         bucket: The bucket nearest to it; `NO_BUCKET` (-1) for a tile without one valid pixel.
-        distance: Mean Hamming distance of its patches to that bucket; NaN without one.
+        distance: Median Hamming distance of its patches to that bucket; NaN without one.
         card: Folder of the card to map it with.
         identity: Identity of that card.
         is_far: Whether it lies too far from every bucket, so that mono maps it.
@@ -69,8 +69,8 @@ class Router:
         """The route of one tile; the same tile always takes the same.
 
         It is cut into patches of the gallery's size, at most 64 of them, evenly spread. The bucket is the nearest to
-        the code that most of them have, bit by bit (Lunga et al. 2020, III-B). The distance is the mean of all patches'
-        own, so that a tile which is a mixture of several buckets is far from each of them.
+        the code that most of them have, bit by bit (Lunga et al. 2020). The distance is the median of all patches' own:
+        a few odd patches do not make a tile far, a mixture in which no bucket has the half is far from each.
 
         Args:
             values: `bands` in the unit of the cards, at their pixel size.
@@ -89,10 +89,10 @@ class Router:
 
 
 def decide(found: UInt64[np.ndarray, " n"], centroids: UInt64[np.ndarray, " k"], num_bits: int) -> tuple[int, float]:
-    """The bucket of patches with these codes, and their mean distance to it in bits."""
+    """The bucket of patches with these codes, and their median distance to it in bits."""
     common = np.array([majority(found, num_bits)], np.uint64)
     bucket = int(nearest(common, centroids)[0][0])
-    return bucket, float(np.bitwise_count(found ^ centroids[bucket]).mean())
+    return bucket, float(np.median(np.bitwise_count(found ^ centroids[bucket])))
 
 
 def patches(
