@@ -3,7 +3,7 @@
 Each case runs in a process of its own with the same limit on its address space (RLIMIT_AS), and reports the most memory
 it ever held (VmHWM). The scene is one tiled GeoTIFF (8 bits, deflate) of 1 m pixels, written in stripes of blocks; all
 of its 1,400 tiles are read, mapped, written and assembled to nine sheets and the small file that shows them. The
-network is a U-Net of width 8 and depth 3 (52 thousand weights), bf16 where the machine is faster with it, three tasks
+network is a U-Net of width 8 and depth 3 (53 thousand weights), bf16 where the machine is faster with it, three tasks
 in flight in one process, as always.
 
 Without arguments the large scene is 16,000 x 14,000; --full makes it 40,000 x 35,000 (about ten minutes and 3 GB of

@@ -11,6 +11,9 @@ of width 16 and depth 4 (0.84 million weights), in fp32.
 - forecast: rounds of tiles and sheets (mapping/forecast.py) from the run with one worker, beside what was measured, and
   for clusters larger than this machine; and for a program in which one worker merges all.
 
+Starting the workers, which is measured apart and does not depend on the scenes, is left out of shares and
+efficiencies.
+
 Without arguments: small scenes, a few minutes. --full: scenes of 4,096 pixels, about half an hour on two cores. Each
 run is a file in benchmarks/results/throughput, from which the script goes on; --again measures all anew.
 """
@@ -23,7 +26,7 @@ import logging
 import shutil
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +105,27 @@ class Bench:
         print(f"{num_scenes} scenes, {num_workers} workers, tiles of {core_px}: {found['seconds']:.1f} s", flush=True)
         return found
 
+    def start(self, num_workers: int) -> float:
+        """Seconds until a pool has done nothing: each of a job's two phases starts one."""
+        path = RESULTS / f"start-{num_workers}.json"
+        if not path.exists() or self.again:
+            tasks = [Nothing(str(number)) for number in range(num_workers)]
+            began = time.perf_counter()
+            assert all(outcome.error is None for outcome in Pool(num_workers, Setup(1), IN_FLIGHT).run(nothing, tasks))
+            write_text(path, json.dumps({"start_s": time.perf_counter() - began}) + "\n")
+        return float(json.loads(path.read_text())["start_s"])
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A task without work."""
+
+    key: str
+
+
+def nothing(task: Nothing) -> dict[str, float]:
+    return {}
+
 
 def placed(source: Path, copy: Path, grid: Any) -> None:
     """The file at `source` again, at another place on the ground."""
@@ -112,12 +136,18 @@ def placed(source: Path, copy: Path, grid: Any) -> None:
         file.transform = grid.affine
 
 
-def row(found: dict[str, Any], **more: float) -> dict[str, Any]:
-    """One line of a table, as the paper's tables have it, with where time goes."""
-    share = found["wall_s"]["assemble"] / found["seconds"]
+def row(found: dict[str, Any], start_s: float, **more: float) -> dict[str, Any]:
+    """One line of a table, as the paper's tables have it, with where time goes; starting workers aside."""
+    worked = max(found["seconds"] - 2 * start_s, 1e-9)
+    share = max(found["wall_s"]["assemble"] - start_s, 0.0) / worked
     line = {name: found[name] for name in ("scenes", "workers", "core_px", "tiles", "sheets", "seconds", "mpx_per_s",
                                            "km2_per_s", "tiles_per_s", "device_busy_share")}  # fmt: skip
     return {**line, "assemble_share": round(share, 4), **{name: round(value, 3) for name, value in more.items()}}
+
+
+def worked(bench: Bench, found: dict[str, Any]) -> float:
+    """Seconds of a job but for starting its workers."""
+    return max(float(found["seconds"]) - 2 * bench.start(found["workers"]), 1e-9)
 
 
 def strong(bench: Bench, workers: list[int]) -> list[dict[str, Any]]:
@@ -125,9 +155,10 @@ def strong(bench: Bench, workers: list[int]) -> list[dict[str, Any]]:
     forecast = Forecast.of(every[0])
     lines = []
     for found in every:
-        speed_up = every[0]["seconds"] / found["seconds"]
+        speed_up = worked(bench, every[0]) / worked(bench, found)
         expected = forecast.seconds(found["tiles"], found["sheets"], found["workers"])
-        lines.append(row(found, speed_up=speed_up, efficiency=speed_up / found["workers"], predicted_s=expected))
+        start_s, efficiency = bench.start(found["workers"]), speed_up / found["workers"]
+        lines.append(row(found, start_s, speed_up=speed_up, efficiency=efficiency, predicted_s=expected))
     return lines
 
 
@@ -148,15 +179,16 @@ def beyond(bench: Bench) -> list[dict[str, Any]]:
 
 def weak(bench: Bench, workers: list[int]) -> list[dict[str, Any]]:
     every = [bench.measure(SCENES // workers[-1] * num, num) for num in workers]
-    return [row(found, efficiency=every[0]["seconds"] / found["seconds"]) for found in every]
+    first = worked(bench, every[0])
+    return [row(found, bench.start(found["workers"]), efficiency=first / worked(bench, found)) for found in every]
 
 
 def shares(bench: Bench, num_workers: int, more: tuple[int, ...]) -> list[dict[str, Any]]:
-    return [row(bench.measure(num, num_workers)) for num in more]
+    return [row(bench.measure(num, num_workers), bench.start(num_workers)) for num in more]
 
 
 def tiles(bench: Bench, edges: tuple[int, ...]) -> list[dict[str, Any]]:
-    return [row(bench.measure(1, 1, edge)) for edge in edges if edge <= bench.edge_px]
+    return [row(bench.measure(1, 1, edge), bench.start(1)) for edge in edges if edge <= bench.edge_px]
 
 
 def show(title: str, lines: list[dict[str, Any]]) -> None:

@@ -45,13 +45,25 @@ def expected(place: Path) -> dict[str, str]:
     return mapped(place, place / "undisturbed")
 
 
-MOMENTS = ["r00001c00001.tif", "map-r001c001.tif", "map.vrt.aux.xml", "map.vrt", "r00001c00000.npz", "r00001c00000.open",
-           "r00001c00000.parquet", "links-r001c000.json", "linked.json", "sheet-r000c001.parquet", "objects.parquet",
-           "map.json", "summary.json"]  # fmt: skip
+# Pieces of objects and joined ones, sheets, and what tells that they are there.
+MOMENTS = [
+    "r00001c00001.tif",
+    "map-r001c001.tif",
+    "map.vrt.aux.xml",
+    "map.vrt",
+    "r00001c00000.npz",
+    "r00001c00000.open",
+    "r00001c00000.parquet",
+    "links-r001c000.json",
+    "linked.json",
+    "sheet-r000c001.parquet",
+    "objects.parquet",
+    "map.json",
+    "summary.json",
+]
 
 
-@pytest.mark.parametrize("is_renamed", [False, True])
-@pytest.mark.parametrize("name", MOMENTS)
+@pytest.mark.parametrize(("name", "is_renamed"), [(name, number % 2 > 0) for number, name in enumerate(MOMENTS)])
 def test_stopped_at_a_rename(
     place: Path, expected: dict[str, str], tmp_path: Path, monkeypatch: Any, name: str, is_renamed: bool
 ) -> None:

@@ -53,7 +53,8 @@ def make_scene(
     bands: Sequence[str] = BANDS,
 ) -> Scene:
     """A scene of one file with all bands; `holes` hold no data."""
-    array = numbers(*grid.shape, seed=seed, num_bands=len(bands))
+    height, width = grid.shape
+    array = numbers(height, width, seed, len(bands))
     for rows, cols in holes:
         array[:, rows, cols] = 0
     path = folder / f"{name}.tif"

@@ -28,6 +28,7 @@ from landweave.provenance import fingerprint, write_record
 
 _TILES_PER_COMPARISON, _MOST_COMPARISONS = 16, 8
 IN_FLIGHT = 3
+_SHORT = ("link", "gather")
 _UNITS = {"assemble": "sheets", "stitch": "sheets", "link": "tasks", "gather": "files"}
 
 
@@ -126,7 +127,9 @@ class _Run:
         """Run one phase; its figures are added to those of the job."""
         unit = _UNITS.get(phase, "tiles")
         began, first, last = time.time(), None, Progress(phase, 0, 0, unit)
-        for last in fulfil(function, tasks, self.executor, self.ledger, phase=phase, unit=unit, intact=intact):
+        # One short task is done before a worker would have started.
+        executor = Serial() if phase in _SHORT and self.executor.num_workers > 1 else self.executor
+        for last in fulfil(function, tasks, executor, self.ledger, phase=phase, unit=unit, intact=intact):
             if first is None:
                 first, self.before = last, add(self.before, last.summary)
             self.has_run |= last.done > first.done
