@@ -82,7 +82,7 @@ def main() -> None:
     """Print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
-    parser.add_argument("--core", type=int, default=256, help="edge of a tile in pixels")
+    parser.add_argument("--core", type=int, default=320, help="edge of a tile in pixels")
     parser.add_argument("--turns", type=int, help="how often, instead of 1, or 3 with --full")
     options = parser.parse_args()
     tiles = (20, 10) if options.full else (10, 6)

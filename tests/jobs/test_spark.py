@@ -12,12 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.jobs.tasks import Square, environment, square, tries
-from tests.parallel.spark_cluster import cluster
+from tests.jobs.tasks import Square, environment, gpu_seen, square, tries
+from tests.parallel.spark_cluster import started
 
 from landweave.errors import ConfigError, MissingPackageError, TaskError
 from landweave.jobs.executor import Executor, Outcome
-from landweave.jobs.spark import Spark, first_cause, stop
+from landweave.jobs.spark import Spark, first_cause, settings_of, stop
 from landweave.jobs.worker import Setup, num_cores
 
 # One for most tests, so that they share an application.
@@ -26,8 +26,8 @@ SETUP = Setup(threads=1, gdal_cache_mb=77, memory_limit_mb=6000)
 
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with cluster(tmp_path_factory.mktemp("spark")) as address:
-        yield address
+    with started(tmp_path_factory.mktemp("spark"), gpus=(3,)) as cluster:
+        yield cluster.address
         stop()
 
 
@@ -36,9 +36,13 @@ def errors(outcomes: list[Outcome]) -> dict[str, str]:
 
 
 @pytest.mark.spark
-def test_every_task_ends_once_whatever_its_neighbours_do(master: str, tmp_path: Path) -> None:
+def test_every_task_ends_once_whatever_its_neighbours_do(
+    master: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Relative paths are meant from here, wherever executors stand.
+    monkeypatch.chdir(tmp_path)
     troubles = {4: "die", 7: "raise", 9: "die once", 11: "refuse", 13: "leave"}
-    tasks = [Square(number, tmp_path, troubles.get(number, "")) for number in range(20)]
+    tasks = [Square(number, Path(), troubles.get(number, "")) for number in range(20)]
     outcomes = list(Spark(master, setup=SETUP).run(square, tasks))
     assert sorted(outcome.key for outcome in outcomes) == [task.key for task in tasks]
     found = errors(outcomes)
@@ -96,20 +100,27 @@ def test_closing_ends_what_runs(master: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.spark
+def test_spark_deals_out_gpus(master: str, tmp_path: Path) -> None:
+    """Each worker of the cluster says that it has a GPU of the number 3; a task sees that one only."""
+    spark = Spark(master, setup=SETUP, gpus_per_worker=0.5)
+    outcomes = list(spark.run(gpu_seen, [Square(number, tmp_path) for number in range(4)]))
+    assert [outcome.summary["gpu"] for outcome in outcomes] == ["3"] * 4
+
+
+@pytest.mark.spark
 def test_executors_lost_for_good_end_the_job_with_what_to_do(tmp_path: Path) -> None:
     """Both workers of a cluster of their own are killed, so that nobody starts executors again."""
     (tmp_path / "out").mkdir()
     stop()
-    with cluster(tmp_path) as address:
-        spark = Spark(address)
+    with started(tmp_path) as cluster:
+        spark = Spark(cluster.address)
         outcomes = spark.run(square, [Square(n, tmp_path / "out", "slow") for n in range(200)])
         next(outcomes)
         # Only now impatient: executors take their time to start on a busy machine.
         object.__setattr__(spark, "patience_s", 4.0)
-        for process in psutil.Process().children():
-            if "worker.Worker" in " ".join(process.cmdline()) and str(tmp_path) in " ".join(process.cmdline()):
-                for each in [process, *process.children(recursive=True)]:
-                    each.kill()
+        for worker in cluster.workers:
+            for each in [*psutil.Process(worker.pid).children(recursive=True), worker]:
+                each.kill()
         with pytest.raises(TaskError) as lost:
             list(outcomes)
         stop()
@@ -122,7 +133,7 @@ def test_executors_lost_for_good_end_the_job_with_what_to_do(tmp_path: Path) -> 
 def test_a_master_that_asks_for_more_than_there_is_says_so(master: str, tmp_path: Path) -> None:
     stop()
     with pytest.raises(TaskError) as refused:
-        list(Spark(master, setup=Setup(threads=5), patience_s=4).run(square, [Square(1, tmp_path)]))
+        list(Spark(master, setup=Setup(threads=5), patience_s=2).run(square, [Square(1, tmp_path)]))
     assert "ran nothing of this job" in refused.value.given
     assert "5 free cores a worker" in refused.value.expected
     assert "--threads" in refused.value.do
@@ -211,6 +222,24 @@ def test_without_java_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingPackageError, match="Java 17 or newer"):
         list(Spark("local[2]").run(square, [Square(1, tmp_path)]))
+
+
+def test_what_spark_is_told() -> None:
+    told = settings_of(
+        Spark(
+            "spark://head:7077", 6, Setup(threads=4), gpus_per_worker=0.25, settings=(("spark.executor.memory", "4g"),)
+        )
+    )
+    assert told["spark.master"] == "spark://head:7077"
+    assert (told["spark.task.cpus"], told["spark.cores.max"]) == ("4", "24")
+    assert told["spark.executorEnv.OMP_NUM_THREADS"] == "4"
+    assert (told["spark.executor.resource.gpu.amount"], told["spark.task.resource.gpu.amount"]) == ("1", "0.25")
+    assert told["spark.executor.memory"] == "4g"
+    local = settings_of(Spark("local[3]", setup=Setup(threads=2)))
+    # A local master takes the number of failures from its name alone.
+    assert local["spark.master"] == f"local[3,{local['spark.task.maxFailures']}]"
+    assert local["spark.task.cpus"] == "1"
+    assert "spark.cores.max" not in local
 
 
 def test_what_is_no_master_is_refused() -> None:

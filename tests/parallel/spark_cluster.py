@@ -32,12 +32,14 @@ class Cluster:
     Attributes:
         folder: Where they log and work.
         cores: Of each worker.
+        gpus: Numbers of the GPUs that each worker says it has, true or not.
         port: Of the master.
         processes: All that were started, the master first.
     """
 
     folder: Path
     cores: int = 1
+    gpus: tuple[int, ...] = ()
     port: int = field(default_factory=free_port)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -72,18 +74,30 @@ class Cluster:
             process.kill()
             process.wait()
 
+    def _discovery(self) -> str:
+        """Settings by which a worker finds its GPUs: a script that prints them, as Spark wants it."""
+        if not self.gpus:
+            return ""
+        script = self.folder / "gpus.sh"
+        addresses = ", ".join(f'"{number}"' for number in self.gpus)
+        script.write_text(f'#!/bin/sh\necho \'{{"name": "gpu", "addresses": [{addresses}]}}\'\n')
+        script.chmod(0o755)
+        told = {"amount": len(self.gpus), "discoveryScript": script}
+        return " ".join(f"-Dspark.worker.resource.gpu.{name}={value}" for name, value in told.items())
+
     def _start(self, name: str, *words: str) -> None:
         command = [str(HOME / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", "--host", HOST, *words]
         told = {**os.environ, "SPARK_LOCAL_IP": HOST, "SPARK_HOME": str(HOME), "PYSPARK_PYTHON": sys.executable}
+        told["SPARK_WORKER_OPTS"] = self._discovery()
         with (self.folder / f"{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(command, env=told, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder)
         self.processes.append(process)
 
 
 @contextlib.contextmanager
-def started(folder: Path, num_workers: int = 2, cores: int = 1, java: str = QUICK) -> Iterator[Cluster]:
+def started(folder: Path, num_workers: int = 2, *, gpus: tuple[int, ...] = (), java: str = QUICK) -> Iterator[Cluster]:
     """A master whose workers wait; all end with the block. `java` are options of all Javas, the driver's too."""
-    found, before = Cluster(folder, cores), os.environ.get("JDK_JAVA_OPTIONS")
+    found, before = Cluster(folder, gpus=gpus), os.environ.get("JDK_JAVA_OPTIONS")
     try:
         os.environ["JDK_JAVA_OPTIONS"] = java
         found.start(num_workers)

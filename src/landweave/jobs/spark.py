@@ -109,7 +109,8 @@ def _outcomes(spark: Spark, function: Function[Any], tasks: Sequence[Any], tries
     told: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
     # An accumulator is Spark's own way for small results to reach the driver while the job still runs.
     box: Any = context.accumulator([], _Mailbox(told))  # type: ignore[arg-type]
-    work = functools.partial(_answer, function=function, setup=spark.setup, box=box, tries=tries)
+    here = str(Path.cwd())
+    work = functools.partial(_answer, function=function, setup=spark.setup, folder=here, box=box, tries=tries)
     group = f"landweave-{uuid.uuid4().hex}"
     with concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="spark") as thread:
         job = thread.submit(_submit, context, group, tasks, work)
@@ -163,7 +164,7 @@ class _Mailbox:
         return one
 
 
-def _answer(task: Any, *, function: Function[Any], setup: Setup, box: Any, tries: int) -> None:
+def _answer(task: Any, *, function: Function[Any], setup: Setup, folder: str, box: Any, tries: int) -> None:
     """What a worker does with a task."""
     from pyspark import TaskContext
 
@@ -172,6 +173,8 @@ def _answer(task: Any, *, function: Function[Any], setup: Setup, box: Any, tries
     if context.attemptNumber() >= tries:
         box.add([Outcome(task.key, {}, _struck(task.key, setup))])
         return
+    # Executors have folders of their own; paths are meant from where the user stands.
+    os.chdir(folder)
     if not _READY or _READY[0] != setup:
         gpu = context.resources().get("gpu")
         if gpu:
@@ -316,7 +319,7 @@ def _begin(spark: Spark) -> SparkContext:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if is_here(spark.master):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    conf = SparkConf().setAll(list(_settings(spark).items()))
+    conf = SparkConf().setAll(list(settings_of(spark).items()))
     failures: tuple[type[Exception], ...] = (*_failures(), TimeoutError)
     starter = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="spark-start")
     try:
@@ -330,7 +333,8 @@ def _begin(spark: Spark) -> SparkContext:
         starter.shutdown(wait=False)
 
 
-def _settings(spark: Spark) -> dict[str, str]:
+def settings_of(spark: Spark) -> dict[str, str]:
+    """What Spark is told: first ours, then what the user wants otherwise."""
     local = is_local(spark.master)
     threads = spark.setup.threads or 1
     made = {
