@@ -51,8 +51,7 @@ def map(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.", rich_help_panel=_MACHINE)] = "auto",
     core: Annotated[int, typer.Option(help="Edge of a tile, in pixels.", rich_help_panel=_MACHINE)] = 1024,
     margin: Annotated[
-        int | None,
-        typer.Option(help="Margin of a tile; as the network needs.", rich_help_panel=_MACHINE),
+        int | None, typer.Option(help="Margin of a tile; as the network needs.", rich_help_panel=_MACHINE)
     ] = None,
     machine: Machine,
 ) -> None:
