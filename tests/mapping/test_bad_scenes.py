@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from odc.geo.geobox import GeoBox
 from tests.mapping.places import BANDS, grid_at, make_card, make_catalog, make_scene
 
@@ -59,6 +60,15 @@ def another_depth(place: Path, grid: GeoBox) -> Scene:
     return scene
 
 
+def another_order(place: Path, grid: GeoBox) -> Scene:
+    """A file that says which layer is which, read in another order."""
+    scene = make_scene(place, "bad", grid, day=9)
+    with rasterio.open(place / "bad.tif", "r+") as file:
+        file.descriptions = BANDS
+    swapped = dict(zip(BANDS, reversed(scene.files.values()), strict=True))
+    return dataclasses.replace(scene, files=swapped)
+
+
 def larger_pixels(place: Path, grid: GeoBox) -> Scene:
     return make_scene(place, "bad", grid_at(30, 30, size=20), day=9)
 
@@ -79,6 +89,7 @@ CASES = {
     without_a_band: "without B08",
     digital_numbers: "looks like digital numbers",
     another_depth: "bad",
+    another_order: "calls its layer 4 B08",
     larger_pixels: "pixels of 20 m",
     truncated: "bad.tif, which cannot be read",
     gone: "bad.tif, which cannot be read",
@@ -115,6 +126,21 @@ def test_alone_it_is_refused(place: Path, make: Any) -> None:
     assert caught.value.expected
     assert caught.value.do
     assert not (place / "out" / "map.tif").exists()
+
+
+def test_the_order_in_a_file_does_not_matter_where_names_are_right(place: Path) -> None:
+    grid = grid_at(100, 100)
+    make_catalog(place / "c.parquet", make_scene(place, "s", grid))
+    _, _, expected = mapped(place, "one")
+    with rasterio.open(place / "s.tif") as file:
+        array = file.read()
+    write_tile(place / "s.tif", array[::-1].copy(), grid, nodata=0)
+    scene = make_scene(place / "elsewhere", "s", grid)
+    turned = {name: BandFile(str(place / "s.tif"), 4 - n, 0.0001, -0.1, 0) for n, name in enumerate(BANDS)}
+    make_catalog(place / "c.parquet", dataclasses.replace(scene, files=turned))
+    failed, _, found = mapped(place, "other")
+    assert not failed
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_scenes_of_other_sensors_are_told_but_are_no_fault(place: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from landweave.errors import SensorError
+from landweave.raster.files import layer_names
 from landweave.raster.radiometry import check_physical
 from landweave.raster.read import read
 from landweave.raster.scene import Scene
@@ -27,15 +29,30 @@ def inspect(scene: Scene, bands: Sequence[str], source: str) -> None:
 
     Raises:
         SceneError: A file cannot be read.
-        SensorError: The scene lacks a band.
+        SensorError: The scene lacks a band, or a file itself calls it by another band's name.
         RadiometryError: The numbers do not look like their unit.
     """
+    _check_order(scene, bands, source)
     # One place is enough: a wrong unit is wrong everywhere. But swaths end within a scene, and clouds cover a part.
     for place in _places(Window.of((scene.grid.shape[0], scene.grid.shape[1]))):
         values, valid = read(scene, bands, place.on(scene.grid))
         if valid.any():
             check_physical(values, valid, scene.require(bands), source)
             return
+
+
+def _check_order(scene: Scene, bands: Sequence[str], source: str) -> None:
+    """Refuse bands in another order than the file's own names of its layers say; most files say nothing."""
+    for band in scene.require(bands):
+        file = scene.files[band.name]
+        names = layer_names(file.href)
+        told = names[file.index - 1] if file.index <= len(names) else ""
+        if told != band.name and told in scene.sensor.band_names:
+            raise SensorError(
+                f"{source}, whose {file.href} calls its layer {file.index} {told}",
+                f"{band.name}, as which it is read",
+                "give the bands in the order of the file in its sidecar, and make the catalog again",
+            )
 
 
 def _places(whole: Window) -> Iterator[Window]:

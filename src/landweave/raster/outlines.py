@@ -55,7 +55,8 @@ def outline(
         found = shapely.geometry.shape(shape)
         # Where a hole touches the outside at a corner, GDAL's rings may cross themselves there.
         whole = found if found.is_valid else found.buffer(0)
-        outlines[int(number) - 1] = shapely.union(outlines[int(number) - 1], whole)
+        before = outlines[int(number) - 1]
+        outlines[int(number) - 1] = whole if before.is_empty else shapely.union(before, whole)
     offset = np.array([corner[1], corner[0]])
     moved = shapely.transform(np.array(outlines, object), lambda points: points + offset)
     return pieces, [Piece(*parts) for parts in zip(kinds, sizes.tolist(), moved.tolist(), strict=True)]
