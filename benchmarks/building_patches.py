@@ -39,10 +39,10 @@ SIZE_M = PATCH_PX * ALONG * 0.5
 class Sizes:
     """Windows of each seen region by part, and of each that is held out; 36 patches a window."""
 
-    train: int = 10
+    train: int = 8
     validation: int = 3
     test: int = 4
-    held_out: int = 5
+    held_out: int = 4
 
     def of(self, region: int) -> list[Split]:
         """The part of each window of a region."""
