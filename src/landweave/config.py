@@ -18,7 +18,9 @@ from landweave.errors import ConfigError
 class Config(BaseModel):
     """The base of every configuration: frozen, no unknown keys, docstrings of fields become their documentation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)

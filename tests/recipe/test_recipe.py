@@ -15,8 +15,8 @@ from landweave.models import table
 from landweave.models.card import CLASSICAL
 from landweave.recipe.recipe import TrainRecipe
 
-# Clusters and sharpeners are described there too; tests of landweave scale and of sharpening read them.
-OTHERS = ("cluster-", "sharpen-")
+# Clusters, sharpeners and encoders are described there too; tests of their own read them.
+OTHERS = ("cluster-", "sharpen-", "contrast")
 RECIPES = sorted(
     path for path in (Path(__file__).parents[2] / "recipes").glob("*.toml") if not path.stem.startswith(OTHERS)
 )
@@ -86,6 +86,9 @@ CONTRADICTIONS = [
     ({"thresholds": "tuned", "task": "patches"}, "task multilabel"),
     ({"sampling": "class_aware"}, "task patches or multilabel"),
     ({"grow_batch": [[3, 0]]}, "from 1 on"),
+    ({"bands": ["B02", "B02"]}, "once each"),
+    ({"optimiser": {"rate": float("inf")}}, "finite"),
+    ({"loss": {"class_weights": {"water": float("nan")}}}, "finite"),
     ({"compression": "fp16"}, "powersgd"),
     ({"optimiser": {"name": "lamd"}}, "lamb"),
     ({"seed": -1}, "greater than or equal to 0"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,7 @@ def find(recipe: TrainRecipe, archive: Archive) -> Material:
 
     Raises:
         SensorError: The archive is of another sensor, or lacks a band, or a band has one value everywhere.
-        LegendError: It has another legend.
+        LegendError: It has another legend, or one without a class that is given a weight.
         ArchiveError: It has no labels for the task, or no data_super where the recipe asks for it.
         CardError: The card to begin from does not fit.
         SplitError: It has no training part, or stops early without a validation part.
@@ -175,6 +175,17 @@ def _check(recipe: TrainRecipe, archive: Archive) -> None:
             f"an archive with {target}",
             "set task to pixels for masks, to patches or multilabel for labels of patches",
         )
+    _check_weighted(recipe.loss.class_weights, layout.legend)
+
+
+def _check_weighted(told: str | Mapping[str, float], legend: Legend) -> None:
+    for name in () if isinstance(told, str) else told:
+        if name not in legend.names:
+            raise LegendError(
+                f"class {name} in loss.class_weights",
+                nearest(name, legend.names),
+                f"name a class of the archive's legend {legend.name}",
+            )
 
 
 def _validation(recipe: TrainRecipe, archive: Archive) -> NDArray[np.int64]:
@@ -194,24 +205,13 @@ def class_weights(recipe: TrainRecipe, material: Material) -> torch.Tensor | Non
 
     "balanced" for one class a place: n / (k * n_c) (King and Zeng 2001); for several labels a patch: how many lack the
     label for each that has it. A class that the training part has nowhere gets 1.
-
-    Raises:
-        LegendError: A class that has a weight is not in the legend.
     """
     told = recipe.loss.class_weights
     if told == "none":
         return None
     if told == "balanced":
         return torch.from_numpy(_balanced(material)).float()
-    legend = material.legend
-    for name in told:
-        if name not in legend.names:
-            raise LegendError(
-                f"class {name} in loss.class_weights",
-                nearest(name, legend.names),
-                f"name a class of the archive's legend {legend.name}",
-            )
-    return torch.tensor([told.get(name, 1.0) for name in legend.names])
+    return torch.tensor([told.get(name, 1.0) for name in material.legend.names])
 
 
 def _balanced(material: Material) -> Float64[np.ndarray, " k"]:

@@ -135,6 +135,8 @@ class TrainRecipe(Config):
             raise ValueError("sampling class_aware for task patches or multilabel")
         if any(begins < 0 or times < 1 for begins, times in self.grow_batch):
             raise ValueError("grow_batch with epochs from 0 on and whole numbers from 1 on")
+        if len(set(self.bands or ())) < len(self.bands or ()):
+            raise ValueError("bands that are named once each")
         return self
 
     @property

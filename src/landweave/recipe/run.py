@@ -50,6 +50,10 @@ def run(recipe: TrainRecipe, out: Path, world: World) -> Generator[Record | Prog
             "start landweave train without torchrun",
         )
     material = materials.find(recipe, open_archive(recipe.archive))
+    if recipe.network not in CLASSICAL:
+        # Before the folder belongs to this recipe: one that makes no network is mended and run again there.
+        with torch.device("meta"):
+            _fresh(recipe, material)
     identity = _identity(recipe, material, world)
     # Before any file is touched: ranks that learn different things must not share a folder.
     world.agree("recipe or archive", identity)
@@ -122,13 +126,15 @@ def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
 
     torch's generator is left as it is.
     """
-    arguments = materials.arguments(recipe, material)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = begin.network_of(recipe, arguments) or table.build(
-            recipe.network, len(material.bands), len(material.legend), **arguments
-        )
+        network = begin.network_of(recipe, materials.arguments(recipe, material)) or _fresh(recipe, material)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _fresh(recipe: TrainRecipe, material: Material) -> nn.Module:
+    arguments = materials.arguments(recipe, material)
+    return table.build(recipe.network, len(material.bands), len(material.legend), **arguments)
 
 
 def make_feed(recipe: TrainRecipe, material: Material, world: World) -> SourceFeed:
