@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import shutil
 import tempfile
 import time
@@ -46,6 +45,7 @@ from landweave.mapping.job import IN_FLIGHT, run
 from landweave.mapping.prepare import MapJob
 from landweave.provenance import fingerprint
 from landweave.raster.catalog import read_catalog, write_catalog
+from landweave.raster.write import write_tile
 from scenes import figure, print_result, write_numbers, write_place
 
 RESULTS = Path(__file__).parent / "results" / "throughput"
@@ -129,11 +129,8 @@ def nothing(task: Nothing) -> dict[str, float]:
 
 def placed(source: Path, copy: Path, grid: Any) -> None:
     """The file at `source` again, at another place on the ground."""
-    shutil.copy(source, copy)
-    # That a COG changed in place is none any more is no news here.
-    logging.getLogger("rasterio").setLevel(logging.ERROR)
-    with rasterio.open(copy, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as file:
-        file.transform = grid.affine
+    with rasterio.open(source) as file:
+        write_tile(copy, file.read(), grid, nodata=0)
 
 
 def row(found: dict[str, Any], start_s: float, **more: float) -> dict[str, Any]:

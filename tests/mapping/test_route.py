@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,7 @@ from tests.mapping.places import grid_at, make_card, make_catalog, make_scene
 from landweave.errors import CardError, ConfigError, GalleryError, LandweaveError
 from landweave.gallery.models import MODELS, BucketModel, Models, told_of, write_models
 from landweave.gallery.route import Router
-from landweave.jobs.pool import Pool
-from landweave.jobs.worker import Setup
+from landweave.jobs.serial import Serial
 from landweave.mapping.buckets import told
 from landweave.mapping.job import run
 from landweave.mapping.prepare import MapJob, prepare
@@ -130,11 +130,20 @@ def test_far_tiles_go_to_mono_and_too_many_are_a_drift(place: Path) -> None:
     assert (read_map(place / "out" / "map.tif")[0] == single_map(place, "mono")).all()
 
 
-def test_a_pool_gives_the_same_bytes(place: Path) -> None:
+class Sending:
+    """Hands tasks over as another process gets them, several at once."""
+
+    num_workers = 2
+
+    def run(self, function: Any, tasks: Any) -> Any:
+        return Serial(in_flight=3).run(function, [pickle.loads(pickle.dumps(task)) for task in tasks])
+
+
+def test_other_processes_would_give_the_same_bytes(place: Path) -> None:
     """In sheets, with objects: every phase there is."""
     values = {"sheet_px": 128, "objects": ("Class 0", "Class 1", "Class 2")}
     mapped(place, "one", **values)
-    mapped(place, "two", Pool(2, Setup(threads=1)), **values)
+    mapped(place, "two", Sending(), **values)
     sheets = [f"sheets/map-r00{row}c00{col}.tif" for row in (0, 1) for col in (0, 1)]
     for name in ("map.vrt", *sheets, "objects.parquet", "buckets.tif", "buckets.parquet", "map.json"):
         assert (place / "one" / name).read_bytes() == (place / "two" / name).read_bytes()
@@ -147,8 +156,6 @@ def test_tiles_of_one_card_come_together(place: Path) -> None:
         num_workers = 1
 
         def run(self, function: Any, tasks: Any) -> Any:
-            from landweave.jobs.serial import Serial
-
             every = list(tasks)
             if function.__name__ == "map_tile":
                 orders.extend(task.order.identity for task in every)
