@@ -153,7 +153,7 @@ def test_throughput_lost_scenes_and_drift_are_told(folder: Path) -> None:
     write_json(folder / "map" / "summary.json", told)
     (job,) = maps.jobs(find([folder / "map"]))
     assert job.facts["Throughput"] == "1.50 tiles/s, read 0.250 GB/s, written 0.013 GB/s"
-    assert job.facts["Device"] == "busy 80% of the time"
+    assert job.facts["Device"] == "busy 80 % of the time"
     assert job.facts["Not mapped everywhere"] == "bad: bad.tif, which cannot be read"
     assert job.facts["Far from every bucket"] == "3 tiles (75.0%), the imagery has drifted"
 

@@ -102,6 +102,9 @@ def options(
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", handlers=[_Stderr(sys.stderr)], force=True)
     # Only our own: some libraries log whole tables, or trip over their own messages.
     logging.getLogger("landweave").setLevel(logging.DEBUG if debug else logging.WARNING)
+    if not debug:
+        # It tells of every question that it asks again; what comes of them is told by the error, if any.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 for _verb, (_panel, _function) in VERBS.items():

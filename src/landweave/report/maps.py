@@ -38,7 +38,7 @@ def _job(path: Path, content: Mapping[str, Any]) -> Job:
         "Time": f"{tables.duration(content['seconds'])} with {_several(content['workers'], 'worker')}",
         "Tiles": f"{content['tiles']} of {content['core_px']} pixels with margins of {content['margin_px']}",
         "Pixels seen for one written": f"{content['seen_per_written']:.2f}",
-        "Computed": f"{content['compute_share']:.0%} of the work was the network itself",
+        "Computed": f"{100 * content['compute_share']:.0f} % of the work was the network itself",
         **_throughput(content),
     }
     if bf16 := content.get("bf16"):
@@ -66,7 +66,7 @@ def _throughput(content: Mapping[str, Any]) -> dict[str, str]:
     return {
         "Throughput": f"{content['tiles_per_s']:.2f} tiles/s, read {content['read_gb_per_s']:.3f} GB/s, "
         f"written {content['written_gb_per_s']:.3f} GB/s",
-        "Device": f"busy {content['device_busy_share']:.0%} of the time",
+        "Device": f"busy {100 * content['device_busy_share']:.0f} % of the time",
     }
 
 
