@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.recipe.making import cut, stop_after, told
@@ -14,8 +15,10 @@ from landweave.errors import CardError, ConfigError, OutputError, SensorError
 from landweave.models.card import load_card
 from landweave.models.encode import features
 from landweave.parallel.world import World
-from landweave.recipe.contrast import ContrastRecipe, run
+from landweave.patches.archive import open_archive
+from landweave.recipe.contrast import ContrastRecipe, neighbours, run
 from landweave.recipe.kinds import load_recipe
+from landweave.recipe.unlabelled import Patches, bands_of
 
 
 def recipe(archive: Path, **changed: Any) -> ContrastRecipe:
@@ -73,6 +76,44 @@ def test_stopped_and_gone_on_is_not_stopped(archive: Path, tmp_path: Path) -> No
     both = [(tmp_path / name / "card" / "weights.safetensors").read_bytes() for name in ("whole", "stopped")]
     assert both[0] == both[1]
     assert told(tmp_path / "whole") == told(tmp_path / "stopped")
+
+
+def test_neighbours_lie_in_the_same_scene_and_part_and_near(tmp_path: Path) -> None:
+    archive = cut(tmp_path / "archive", num=20, px=32)
+    splits = archive.table()["split"].to_numpy()
+    found = neighbours(archive, 2, 1)
+    assert (splits[found] == splits).all()
+    assert (found != np.arange(30)).all()
+    # The patches stand in a row: one of the two nearest is at most two places away.
+    assert np.abs(found - np.arange(30)).max() <= 2
+    np.testing.assert_array_equal(found, neighbours(archive, 2, 1))
+    assert (found != neighbours(archive, 2, 2)).any()
+
+
+def test_a_patch_that_is_alone_is_its_own_neighbour(tmp_path: Path) -> None:
+    archive = cut(tmp_path / "archive", num=2, px=32)
+    assert neighbours(archive, 8, 1).tolist() == [1, 0, 2]
+
+
+def test_pairs_of_neighbours_are_learnt_from(archive: Path, tmp_path: Path) -> None:
+    list(run(recipe(archive, pairs="near"), tmp_path / "near", World()))
+    list(run(recipe(archive, pairs="same"), tmp_path / "same", World()))
+    card, _ = load_card(tmp_path / "near" / "card")
+    assert card.bands == STORED
+    both = [(tmp_path / name / "card" / "weights.safetensors").read_bytes() for name in ("near", "same")]
+    assert both[0] != both[1]
+
+
+def test_the_second_patch_follows_the_first(archive: Path) -> None:
+    held = open_archive(archive)
+    partners = np.roll(np.arange(len(held)), 1)
+    source = Patches(bands_of(held, None), np.zeros((len(held), 1), np.uint8)).beside(partners)
+    batch, plain = source.batch(np.array([4, 9])), held.batch([4, 9, 3, 8])
+    for view in held.layout.views:
+        bands = len(view.bands)
+        np.testing.assert_array_equal(batch[view.key][:, :bands], plain[view.key][:2])
+        np.testing.assert_array_equal(batch[view.key][:, bands:], plain[view.key][2:])
+    np.testing.assert_array_equal(batch["valid"], plain["valid"][:2] & plain["valid"][2:])
 
 
 def test_any_network_with_a_coarse_scale_will_do(archive: Path, tmp_path: Path) -> None:

@@ -78,6 +78,17 @@ def encoder(folder: Path, out: Path, **changed: Any) -> Path:
     return out / "card"
 
 
+def test_a_body_that_is_kept_stays_as_it_is_and_one_that_learns_does_not(folder: Path, tmp_path: Path) -> None:
+    start = encoder(folder, tmp_path / "encoder")
+    begun = load_card(start)[1].state_dict()
+    for body in ("kept", "learnt"):
+        list(run(recipe(folder, start=start, body=body), tmp_path / body, World()))
+        state = load_card(tmp_path / body / "card")[1].state_dict()
+        same = all(torch.equal(begun[name.removeprefix("body.")], state[name]) for name in state if "body." in name)
+        # Running means of batch norm too: the features are those that were clustered.
+        assert same == (body == "kept")
+
+
 def test_it_begins_from_an_encoder_of_its_width(folder: Path, tmp_path: Path) -> None:
     start = encoder(folder, tmp_path / "encoder")
     # With a rate of next to nothing the weights stay what they were.

@@ -63,7 +63,7 @@ def test_patches_without_a_cluster_teach_nothing() -> None:
 
 def test_learning_brings_codes_to_their_centres() -> None:
     learning = step()
-    for _ in range(25):
+    for _ in range(60):
         learning.update(batch(), 1.0)
     figures = learning.figures(learning.judge(batch(seed=5)))
     assert figures["code_accuracy"] == 1

@@ -12,6 +12,8 @@ from landweave.models.encode import features
 from landweave.models.resnet import resnet18
 
 MAX_BITS = 64
+# Enough to tell the cells of a dozen centroids apart, which are no half-spaces.
+_HIDDEN = 128
 # Drawn candidates among which far ones are chosen, where no Hadamard matrix has the size that is asked for.
 _CANDIDATES = 4096
 
@@ -36,7 +38,10 @@ class Hashing(nn.Module):
         self.body = resnet18(num_bands, 1, width=width)
         # It would be weights that nothing reads.
         self.body.fc = nn.Identity()  # type: ignore[assignment]
-        self.code = nn.Linear(8 * width, bits)
+        # Standardised first: features of an encoder that is kept have any size.
+        self.code = nn.Sequential(
+            nn.BatchNorm1d(8 * width), nn.Linear(8 * width, _HIDDEN), nn.ReLU(inplace=True), nn.Linear(_HIDDEN, bits)
+        )
         # In the card, so that codes keep their meaning whatever later versions of landweave choose.
         self.register_buffer("centres", torch.from_numpy(centres(num_classes, bits)))
 

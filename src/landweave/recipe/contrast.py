@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
+import scipy.spatial
 import torch
+from jaxtyping import Int64
 from pydantic import Field
 from torch import nn
 
@@ -15,6 +17,7 @@ from landweave.models import table
 from landweave.models.card import save_card
 from landweave.models.encode import check_encoder, features
 from landweave.parallel.world import World
+from landweave.patches.archive import Archive
 from landweave.recipe.folder import CARD
 from landweave.recipe.material import Material
 from landweave.recipe.unlabelled import (
@@ -28,7 +31,8 @@ from landweave.recipe.unlabelled import (
     identity_of,
     numbered,
 )
-from landweave.train.contrast import Contrast, Projected
+from landweave.train.contrast import Contrast, Pairs, Projected
+from landweave.train.draw import sample_keys
 from landweave.train.log import Record
 from landweave.train.looks import LooksTable
 from landweave.train.optim import OptimiserTable
@@ -44,6 +48,11 @@ class ContrastRecipe(UnlabelledRecipe):
     """Name of a network that can be an encoder: resnet18, resnet50, unet."""
     arguments: dict[str, Any] = Field(default_factory=lambda: {"width": 32})
     """What the network takes beside bands."""
+    pairs: Pairs = "same"
+    """same: both looks are at one patch (SimCLR); near: the second is at a neighbour in the same scene, so that
+    features tell what neighbours share: soil, season, sensor, kind of land (as in Tile2Vec, Jean et al. 2019)."""
+    neighbours: int = Field(default=8, ge=1)
+    """Of how many nearest patches of the same scene and part the neighbour is one; drawn once for each patch."""
     looks: LooksTable = LooksTable()
     """How two looks at one patch differ."""
     temperature: float = Field(default=0.2, gt=0)
@@ -65,6 +74,8 @@ def run(recipe: ContrastRecipe, out: Path, world: World) -> Generator[Record]:
     material = find(recipe)
     # Nothing is known of any patch.
     source = Patches(material, np.zeros((len(material.archive), 1), np.uint8))
+    if recipe.pairs == "near":
+        source = source.beside(neighbours(material.archive, recipe.neighbours, recipe.seed))
     batches = feed(recipe, source, (material.train, material.validation), world, augment=False)
     network = _network(recipe, material)
 
@@ -76,6 +87,7 @@ def run(recipe: ContrastRecipe, out: Path, world: World) -> Generator[Record]:
             temperature=recipe.temperature,
             world=world,
             precision=chosen,
+            pairs=recipe.pairs,
         )
 
     def finish(training: Any) -> None:
@@ -98,3 +110,20 @@ def _network(recipe: ContrastRecipe, material: Material) -> Projected:
             num_features = features(encoder.eval(), torch.zeros(1, num_bands, patch_px, patch_px)).shape[1]
         network: nn.Module = Projected(encoder, num_features, recipe.projection)
     return cast(Projected, network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+def neighbours(archive: Archive, num: int, seed: int) -> Int64[np.ndarray, " n"]:
+    """For each patch one of its `num` nearest of its scene and part, drawn from the seed; itself where it is alone.
+
+    Distances are between centres, in the units of the patches' CRS.
+    """
+    index = archive.table()
+    centres = np.stack([(index["left"] + index["right"]) / 2, (index["bottom"] + index["top"]) / 2], 1)
+    found = np.arange(len(index))
+    for _, rows in index.reset_index(drop=True).groupby(["scene", "crs", "split"], sort=True):
+        here = rows.index.to_numpy()
+        if len(here) > 1:
+            near = scipy.spatial.KDTree(centres[here]).query(centres[here], min(num, len(here) - 1) + 1)[1][:, 1:]
+            drawn = sample_keys(seed, 0, here) % np.uint64(near.shape[1])
+            found[here] = here[np.take_along_axis(near, drawn.astype(np.int64)[:, None], 1)[:, 0]]
+    return found

@@ -52,10 +52,14 @@ class HashRecipe(UnlabelledRecipe):
     """Channels of the ResNet-18's first stage."""
     start: Path | None = None
     """Card of a resnet18 of that width to begin from; with none, or one of another network, from nothing."""
+    body: Literal["kept", "learnt"] = "kept"
+    """Whether the convolutions of the card to begin from stay as they are: the features are then those that were
+    clustered, and few patches suffice. Without such a card they are learnt."""
     quantisation: float = Field(default=1e-2, ge=0)
     """Weight of the term that draws bits to 0 and 1."""
-    augment: Literal["none", "dihedral"] = "dihedral"
-    """none, or dihedral: each sample in one of the eight symmetries of the square, drawn anew in each epoch."""
+    augment: Literal["auto", "none", "dihedral"] = "auto"
+    """none; dihedral: each sample in one of the eight symmetries of the square, drawn anew in each epoch; auto: none
+    where the body is kept, whose features were clustered unturned."""
     optimiser: OptimiserTable = OptimiserTable(rate=1e-3, weight_decay=1e-4)
     """How gradients become updates."""
 
@@ -79,11 +83,20 @@ def run(recipe: HashRecipe, out: Path, world: World) -> Generator[Record]:
             "at least two",
             "cluster the training part, into more clusters",
         )
-    batches = feed(recipe, Patches(material, classes), (train, validation), world, augment=recipe.augment == "dihedral")
-    network = _network(recipe, material, num)
+    network, is_begun = _network(recipe, material, num)
+    keeps = is_begun and recipe.body == "kept"
+    turns = recipe.augment == "dihedral" or (recipe.augment == "auto" and not keeps)
+    batches = feed(recipe, Patches(material, classes), (train, validation), world, augment=turns)
 
     def make_step(chosen: Precision) -> Coding:
-        return Coding(network, table=recipe.optimiser, quantisation=recipe.quantisation, world=world, precision=chosen)
+        return Coding(
+            network,
+            table=recipe.optimiser,
+            quantisation=recipe.quantisation,
+            world=world,
+            precision=chosen,
+            keeps_body=keeps,
+        )
 
     def finish(training: Any) -> None:
         legend = numbered("clusters", f"{num} clusters of {len(train)} patches", "cluster", num)
@@ -131,8 +144,11 @@ def _begun(recipe: HashRecipe) -> str:
     return "" if recipe.start is None else load_card(recipe.start)[0].identity
 
 
-def _network(recipe: HashRecipe, material: Material, num_clusters: int) -> Hashing:
-    """The network with first weights from the recipe's seed, or the card's; torch's generator is left as it is."""
+def _network(recipe: HashRecipe, material: Material, num_clusters: int) -> tuple[Hashing, bool]:
+    """The network with first weights from the recipe's seed, and whether its body is the card's.
+
+    torch's generator is left as it is.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         try:
@@ -141,16 +157,15 @@ def _network(recipe: HashRecipe, material: Material, num_clusters: int) -> Hashi
             raise ConfigError(
                 f"bits = {recipe.bits} for {num_clusters} clusters: {error}", "longer codes", "raise bits"
             ) from error
-    if recipe.start is not None:
-        _begin(network, recipe, material)
-    return cast(Hashing, network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    is_begun = recipe.start is not None and _begin(network, recipe, material)
+    return cast(Hashing, network.to(memory_format=torch.channels_last)), is_begun  # type: ignore[call-overload]
 
 
-def _begin(network: Hashing, recipe: HashRecipe, material: Material) -> None:
+def _begin(network: Hashing, recipe: HashRecipe, material: Material) -> bool:
     assert recipe.start is not None
     card, encoder = load_card(recipe.start)
     if card.network != "resnet18" or card.arguments.get("width", 64) != recipe.width:
-        return
+        return False
     if card.bands != material.bands or (card.mean, card.std) != (material.mean, material.std):
         raise CardError(
             f"{recipe.start} with bands {', '.join(card.bands)}",
@@ -159,3 +174,4 @@ def _begin(network: Hashing, recipe: HashRecipe, material: Material) -> None:
         )
     body = {name: value for name, value in encoder.state_dict().items() if not name.startswith("fc.")}
     network.body.load_state_dict(body)
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from landweave.train.log import Log, Record
 from landweave.train.loop import Course, Run, Standing
 from landweave.train.optim import OptimiserTable
 from landweave.train.precision import Precision, Wanted, choose
-from landweave.train.prepare import Prepare
+from landweave.train.prepare import Prepare, View
 from landweave.train.schedules import Schedule
 from landweave.train.step import Step
 
@@ -72,17 +72,30 @@ class Patches:
     Attributes:
         material: Bands, statistics and parts.
         classes: One row a patch of the archive, 1 for its class; a row of zeros has none.
+        partners: A second patch for each, whose bands follow its own; None for none. Then only pixels that are valid
+            in both count.
     """
 
     material: Material
     classes: UInt8[np.ndarray, "n k"]
+    partners: Int64[np.ndarray, " n"] | None = None
 
     def batch(self, indices: Int64[np.ndarray, " n"]) -> dict[str, NDArray[Any]]:
         """Bands, `valid` and classes of these patches."""
-        wanted = {*(view.key for view in self.material.views), "valid"}
-        arrays = self.material.archive.batch(indices)
-        found: dict[str, NDArray[Any]] = {name: array for name, array in arrays.items() if name in wanted}
+        found = self._arrays(indices)
+        if self.partners is not None:
+            second, valid = self._arrays(self.partners[indices]), found["valid"]
+            found = {name: np.concatenate([array, second[name]], 1) for name, array in found.items()}
+            found["valid"] = valid & second["valid"]
         return {**found, "classes": self.classes[indices]}
+
+    def beside(self, partners: Int64[np.ndarray, " n"]) -> Patches:
+        """The same with a second patch beside each, as bands that follow its own."""
+        return replace(self, partners=partners)
+
+    def _arrays(self, indices: Int64[np.ndarray, " n"]) -> dict[str, NDArray[Any]]:
+        wanted = {*(view.key for view in self.material.views), "valid"}
+        return {name: array for name, array in self.material.archive.batch(indices).items() if name in wanted}
 
 
 def find(recipe: UnlabelledRecipe) -> Material:
@@ -129,17 +142,28 @@ def feed(
 ) -> SourceFeed:
     """Batches of the patches of two parts, for training and validation, dealt out to the ranks of `world`."""
     material = source.material
+    times = 1 if source.partners is None else 2
     prepare = Prepare(
-        material.views,
-        material.bands,
-        mean=material.mean,
-        std=material.std,
+        [_repeated(view, times) for view in material.views],
+        [name for turn in range(times) for name in _numbered(material.bands, turn)],
+        mean=material.mean * times,
+        std=material.std * times,
         task="patches",
         device=world.device,
         augment=augment,
     )
     training, validation = (Order(part, recipe.batch_global, recipe.seed, world) for part in parts)
     return SourceFeed(source, training, validation, prepare)
+
+
+def _repeated(view: View, times: int) -> View:
+    """A view whose bands stand in it so many times."""
+    bands = tuple(name for turn in range(times) for name in _numbered(view.bands, turn))
+    return replace(view, bands=bands, scale=view.scale * times, offset=view.offset * times)
+
+
+def _numbered(bands: tuple[str, ...], turn: int) -> tuple[str, ...]:
+    return tuple(f"{name} of patch {turn}" for name in bands)
 
 
 @dataclass(frozen=True)

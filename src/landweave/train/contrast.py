@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ from landweave.train.precision import Precision, computing
 from landweave.train.prepare import Batch
 from landweave.train.step import Sums
 
+Pairs = Literal["same", "near"]
 # What stands for "never alike": fillers and a look itself, in the softmax over all looks.
 _NEVER = -1e9
 
@@ -50,6 +53,7 @@ class Contrast:
         temperature: By which likeness is divided before the softmax.
         world: The ranks that train together; each compares its own samples.
         precision: What the network computes in.
+        pairs: Whether both looks are at the same patch, or the second at a neighbour, whose bands then follow.
     """
 
     def __init__(
@@ -61,8 +65,9 @@ class Contrast:
         temperature: float,
         world: World,
         precision: Precision,
+        pairs: Pairs = "same",
     ) -> None:
-        self.table, self.looks, self.temperature = table, looks, temperature
+        self.table, self.looks, self.temperature, self.pairs = table, looks, temperature, pairs
         self.world, self.precision = world, precision
         self.networks: dict[str, nn.Module] = {"main": network}
         self._replica = replicate(network, world)
@@ -96,7 +101,9 @@ class Contrast:
         return {"loss": float(sums["loss"] / share), "found": float(sums["found"] / share)}
 
     def _compare(self, network: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        seen = torch.cat([look(batch.values, batch.keys, number, self.looks) for number in (0, 1)])
+        # Where a neighbour is looked at, its bands stand behind the patch's own.
+        both = batch.values.chunk(2, 1) if self.pairs == "near" else (batch.values, batch.values)
+        seen = torch.cat([look(values, batch.keys, number, self.looks) for number, values in enumerate(both)])
         with computing(self.precision, self.world.device):
             directions = network(seen.to(memory_format=torch.channels_last))
         return nt_xent(directions.float(), batch.weight, self.temperature)

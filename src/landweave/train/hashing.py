@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
@@ -25,12 +27,22 @@ class Coding:
         quantisation: Weight of the term that draws bits to 0 and 1 (lambda in equation 7 of the paper).
         world: The ranks that train together.
         precision: What the network computes in.
+        keeps_body: Whether the convolutions stay as they are, and only the layers behind their features learn.
     """
 
     def __init__(
-        self, network: Hashing, *, table: optim.OptimiserTable, quantisation: float, world: World, precision: Precision
+        self,
+        network: Hashing,
+        *,
+        table: optim.OptimiserTable,
+        quantisation: float,
+        world: World,
+        precision: Precision,
+        keeps_body: bool = False,
     ) -> None:
         self.table, self.quantisation, self.world, self.precision = table, quantisation, world, precision
+        self.keeps_body = keeps_body
+        network.body.requires_grad_(not keeps_body)
         self.centres = network.centres.to(world.device)
         self.networks: dict[str, nn.Module] = {"main": network}
         self._replica = replicate(network, world)
@@ -41,6 +53,9 @@ class Coding:
         network, optimiser = self.networks["main"], self.optimisers["main"]
         optim.set_rate(optimiser, self.table.rate * factor)
         network.train()
+        if self.keeps_body:
+            # Its batch norms too: features must stay those that were clustered.
+            cast(Hashing, network).body.eval()
         share = self._weight(batch).sum()
         whole = self.world.sum(share.clone())
         total, _ = self._losses(self._replica, batch)
