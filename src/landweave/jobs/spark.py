@@ -14,6 +14,7 @@ import re
 import sys
 import time
 import uuid
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,7 +120,10 @@ def _outcomes(spark: Spark, function: Function[Any], tasks: Sequence[Any], tries
                 yield from _listen(told, job, _Watch(spark, context))
         finally:
             with contextlib.suppress(*_failures()):
-                context.cancelJobGroup(group)
+                # Again and again: the thread may not have got as far as to begin it.
+                while not job.done():
+                    context.cancelJobGroup(group)
+                    concurrent.futures.wait([job], timeout=_POLL_S)
 
 
 def _submit(context: SparkContext, group: str, tasks: Sequence[Any], work: Any) -> None:
@@ -313,6 +317,8 @@ def _begin(spark: Spark) -> SparkContext:
         raise MissingPackageError(
             "landweave without pyspark", "pyspark to run tasks on Spark", "pip install 'landweave[spark]'"
         ) from error
+    # Nothing of ours goes through pandas there.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     os.environ["JAVA_HOME"] = str(find_java(os.environ))
     must_answer(spark.master)
     # The cluster's processes need the packages that this one has.
