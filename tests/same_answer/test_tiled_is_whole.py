@@ -74,7 +74,8 @@ def test_probabilities_of_tiles_are_those_of_the_whole(
     counted = 0
     for piece in plan.pieces:
         task = MapTask(order, piece.tile, (scene,))
-        (found,) = predictions(task, order.predictor, Stopwatch(), {"seen_px": 0, "scenes_read": 0, "compared_px": 0})
+        counts = {"seen_px": 0, "scenes_read": 0, "compared_px": 0}
+        (found,) = predictions(task, order.predictor, Stopwatch(), counts, [])
         there = expected[(slice(None), *piece.tile.core.slices)]
         assert found.probabilities is not None
         assert np.abs(found.probabilities - np.where(found.valid, there, 0)).max() <= 1e-5

@@ -26,6 +26,8 @@ Overviews = Literal["mode", "nearest", "average", "none"]
 # Parts of a job live for minutes: packed lightly, they cost little time and still save most of the disk.
 _GTIFF = {"driver": "GTiff", "tiled": True, "blockxsize": 256, "blockysize": 256, "ZLEVEL": 1}
 _JP2 = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES", "YCBCR420": "NO"}
+# Each open source costs about a megabyte; a row of tiles of the largest sheet is half as many.
+_MOST_OPEN = 32
 # Overviews of parts mean nothing for the whole; BigTIFF where the packed size cannot be foreseen.
 _COG = {
     "driver": "COG",
@@ -167,7 +169,8 @@ def write_cog(
     if legend:
         # First the names, then the map: who finds the map finds its names.
         write_text(path.with_name(f"{path.name}.aux.xml"), aux_xml(legend))
-    with aside(path) as temporary, _telling(path), rasterio.open(text) as whole:
+    few = rasterio.Env(GDAL_MAX_DATASET_POOL_SIZE=_MOST_OPEN)
+    with aside(path) as temporary, _telling(path), few, rasterio.open(text) as whole:
         # Differences of neighbours pack smooth layers better, and class ids worse.
         predictor = "NO" if legend else "YES"
         options = {**_COG, **resampling, "PREDICTOR": predictor, "NUM_THREADS": str(num_threads)}
