@@ -102,7 +102,7 @@ class Plan:
 
 
 SHORT_PLAN = Plan(SHORT, mono=6, buckets=4, contrast=2, codes=2)
-FULL_PLAN = Plan(Sizes(), mono=25, buckets=25, contrast=10, codes=10)
+FULL_PLAN = Plan(Sizes(), mono=24, buckets=20, contrast=6, codes=8)
 
 
 def drain(records: Iterable[Any]) -> None:
