@@ -129,6 +129,6 @@ def quick(archive: Path, **more: object) -> GalleryJob:
         "archive": archive,
         "clusters": (2, 6),
         "contrast": {"arguments": tiny, "epochs": 3, "batch_global": 24, "precision": "fp32"},
-        "hash": {"epochs": 20, "batch_global": 12, "precision": "fp32"},
+        "hash": {"epochs": 10, "batch_global": 12, "precision": "fp32"},
     }
     return check(GalleryJob, {**values, **more}, "job")

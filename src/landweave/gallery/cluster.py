@@ -48,7 +48,7 @@ class Space:
         return len(self.centroids)
 
     def scaled(self, features: Features) -> Features:
-        """Features that weigh the same: each less its mean and by its deviation, rows of length 1."""
+        """Features that weigh the same: each less its mean and by its deviation."""
         return scaled(features, self.mean, self.std)
 
     def plane(self, features: Features) -> Float32[np.ndarray, "n 2"]:
@@ -93,10 +93,8 @@ class Clusters:
 
 
 def scaled(features: Features, mean: Float64[np.ndarray, " d"], std: Float64[np.ndarray, " d"]) -> Features:
-    """Features less their mean and by their deviation, rows of length 1: what is compared is the pattern."""
-    rows = (features - mean) / std
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.ascontiguousarray(rows / np.maximum(length, 1e-12), np.float32)
+    """Features less their mean and by their deviation, so that all weigh the same."""
+    return np.ascontiguousarray((features - mean) / std, np.float32)
 
 
 def cluster(
