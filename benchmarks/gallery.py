@@ -257,13 +257,11 @@ def table(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def gains(found: Sequence[Mapping[str, Any]], held_out: bool, of: str = "gallery") -> list[float]:
-    """Gain in IoU over mono of every seed and region of a kind."""
-    return [
-        told.get(of, _NOT)["iou"] - told["mono"]["iou"]
-        for each in found
-        for region, told in each["regions"].items()
-        if (int(region) not in SEEN) == held_out
-    ]
+    """Gain in IoU over mono of every seed and region of a kind; regions that were not judged are left out."""
+    told = [region for each in found for name, region in each["regions"].items() if (int(name) not in SEEN) == held_out]
+    every = [region.get(of, _NOT)["iou"] - region["mono"]["iou"] for region in told]
+    # Neither is a region without a building, in truth and map.
+    return [gain for gain in every if not math.isnan(gain)]
 
 
 def summary(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -273,7 +271,7 @@ def summary(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     seen, held_out = gains(found, held_out=False), gains(found, held_out=True)
     error = statistics.stdev(seen) / len(seen) ** 0.5 if len(seen) > 1 else float("nan")
     gain, worst = statistics.mean(seen), statistics.mean(held_out)
-    longer = [value for value in gains(found, held_out=False, of="longer") if not math.isnan(value)]
+    longer = gains(found, held_out=False, of="longer")
     lines = [
         figure(f"{network}: buckets with a card of their own", own, "share", "at least 0.5", own >= 0.5),
         figure(f"{network}: gain on seen regions", gain, "IoU", f"above {2 * error:.4f}, two errors", gain > 2 * error),
