@@ -14,6 +14,7 @@ from landweave.jobs.executor import Executor, Function, Summary
 from landweave.jobs.ledger import LACKS, Ledger, opened
 from landweave.jobs.run import Progress, add, fulfil
 from landweave.jobs.serial import Serial
+from landweave.jobs.worker import prepare as ready
 from landweave.mapping import objects
 from landweave.mapping.assemble import assemble, assembling, bind
 from landweave.mapping.blend import SPREAD, BlendTask, SpreadTask, blend_tile, spread_tile
@@ -42,11 +43,14 @@ def run(job: MapJob, out: Path, executor: Executor | None = None) -> Iterator[Pr
     Raises:
         LandweaveError: Something that the user can mend; what is done is kept.
     """
-    began = time.time()
+    began, executor = time.time(), executor or Serial(in_flight=IN_FLIGHT)
+    if isinstance(executor, Serial):
+        # GDAL settles the size of its cache when the first file is opened, which is a scene that is looked at.
+        ready(executor.setup)
     prepared = prepare(job)
     with opened(out, prepared.configuration) as ledger:
         write_record(out / "job.json", "map", prepared.configuration)
-        yield from _Run(prepared, out, executor or Serial(in_flight=IN_FLIGHT), ledger, began).records()
+        yield from _Run(prepared, out, executor, ledger, began).records()
 
 
 @dataclass
