@@ -12,7 +12,8 @@ from tests.jobs.tasks import Square, environment, square, take_turns, tries
 
 from landweave.errors import TaskError
 from landweave.jobs.executor import Outcome
-from landweave.jobs.pool import Pool
+from landweave.jobs.pool import Pool, staying
+from landweave.jobs.serial import Serial
 from landweave.jobs.worker import Setup
 
 
@@ -74,6 +75,30 @@ def test_workers_that_cannot_start_end_the_job(tmp_path: Path, monkeypatch: pyte
     assert "before they take a task" in caught.value.given
     assert caught.value.expected == "processes that can start"
     assert "--workers 1" in caught.value.do
+
+
+def test_workers_stay_from_one_run_to_the_next_and_no_longer(tmp_path: Path) -> None:
+    with staying(Pool(2)) as crew:
+        assert crew.num_workers == 2
+        first = list(crew.run(environment, [Square(number, tmp_path) for number in range(9)]))
+        again = list(crew.run(environment, [Square(number, tmp_path) for number in range(9, 18)]))
+        assert len(first) == len(again) == 9
+        assert {one.summary["process"] for one in again} <= {one.summary["process"] for one in first}
+        # Another function, and a worker that died between two runs.
+        psutil.Process(int(first[0].summary["process"])).kill()
+        squares = [Square(number, tmp_path) for number in range(20, 30)]
+        outcomes = list(crew.run(square, squares))
+        assert sorted(outcome.key for outcome in outcomes) == [task.key for task in squares]
+        assert not errors(outcomes)
+        assert all(task.path.exists() for task in squares)
+    children = psutil.Process().children()
+    assert not [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_other_executors_need_not_stay() -> None:
+    serial = Serial()
+    with staying(serial) as same:
+        assert same is serial
 
 
 def test_no_tasks_no_workers() -> None:

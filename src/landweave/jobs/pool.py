@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from landweave.errors import TaskError
-from landweave.jobs.executor import TRIES, Function, Outcome, TaskT, attempt
+from landweave.jobs.executor import TRIES, Executor, Function, Outcome, TaskT, attempt
 from landweave.jobs.worker import Setup, prepare
 
 _FAREWELL_S = 5.0
@@ -47,12 +47,33 @@ class Pool:
         Raises:
             TaskError: Workers die before they take a task.
         """
-        crew = _Crew(self, function, deque(tasks))
-        try:
-            yield from crew.outcomes()
-            crew.farewell()
-        finally:
-            crew.kill()
+        with staying(self) as crew:
+            yield from crew.run(function, tasks)
+
+
+@contextlib.contextmanager
+def staying(executor: Executor) -> Iterator[Executor]:
+    """The executor for several runs, one after the other: the workers of a pool stay from one to the next.
+
+    A worker takes seconds to start, and keeps the models and files that it has opened. Other executors are given as
+    they are.
+    """
+    if not isinstance(executor, Pool):
+        yield executor
+        return
+    crew = _Crew(executor)
+    try:
+        yield crew
+        crew.farewell()
+    finally:
+        crew.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """What a worker does with the tasks that follow."""
+
+    function: Function[Any]
 
 
 @dataclass
@@ -68,18 +89,36 @@ class _Member:
 
 @dataclass
 class _Crew:
-    """All worker processes and what is still to do."""
+    """The worker processes of a pool, and what is still to do; itself an executor."""
 
     pool: Pool
-    function: Function[Any]
-    waiting: deque[Any]
+    members: list[_Member] = field(default_factory=list)
+    waiting: deque[Any] = field(default_factory=deque)
     suspects: deque[Any] = field(default_factory=deque)
     deaths: Counter[str] = field(default_factory=Counter)
     stillborn: int = 0
-    members: list[_Member] = field(default_factory=list)
+    _begin: _Begin | None = None
 
-    def outcomes(self) -> Iterator[Outcome]:
-        self.members += [self._hire() for _ in range(min(self.pool.num_workers, len(self.waiting)))]
+    @property
+    def num_workers(self) -> int:
+        return self.pool.num_workers
+
+    def run(self, function: Function[TaskT], tasks: Iterable[TaskT]) -> Iterator[Outcome]:
+        self._begin, self.waiting = _Begin(function), deque(tasks)
+        self.deaths.clear()
+        is_done = False
+        try:
+            yield from self._outcomes()
+            is_done = True
+        finally:
+            if not is_done:
+                self.kill()
+
+    def _outcomes(self) -> Iterator[Outcome]:
+        for member in self.members:
+            self._send(member, self._begin)
+        wanted = min(self.pool.num_workers, len(self.waiting))
+        self.members += [self._hire() for _ in range(wanted - len(self.members))]
         while self.waiting or self.suspects or any(member.holds for member in self.members):
             for member in self.members:
                 self._hand_out(member)
@@ -96,7 +135,7 @@ class _Crew:
         # With this end closed here, the death of the worker is the end of the pipe.
         theirs.close()
         member = _Member(process, ours)
-        self._send(member, self.function)
+        self._send(member, self._begin)
         return member
 
     def _hand_out(self, member: _Member) -> None:
@@ -184,12 +223,15 @@ def _serve(connection: Connection, setup: Setup, in_flight: int) -> None:
     """The life of a worker process: prepare, then answer tasks until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     prepare(setup, own_process=True)
-    function = _receive(connection)
+    begin = _receive(connection)
     connection.send(None)
     sending = threading.Lock()
     with concurrent.futures.ThreadPoolExecutor(in_flight, thread_name_prefix="task") as threads:
-        while (task := _receive(connection)) is not None:
-            threads.submit(_answer, connection, sending, function, task)
+        while (told := _receive(connection)) is not None:
+            if isinstance(told, _Begin):
+                begin = told
+            else:
+                threads.submit(_answer, connection, sending, begin.function, told)
 
 
 def _receive(connection: Connection) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 from landweave.errors import SceneError, TaskError
 from landweave.jobs.executor import Executor, Function, Summary
 from landweave.jobs.ledger import LACKS, Ledger, opened
+from landweave.jobs.pool import staying
 from landweave.jobs.run import Progress, add, fulfil
 from landweave.jobs.serial import Serial
 from landweave.jobs.worker import prepare as ready
@@ -29,7 +30,6 @@ from landweave.provenance import fingerprint, write_record
 
 _TILES_PER_COMPARISON, _MOST_COMPARISONS = 16, 8
 IN_FLIGHT = 3
-_SHORT = ("link", "gather")
 _UNITS = {"assemble": "sheets", "stitch": "sheets", "link": "tasks", "gather": "files"}
 
 
@@ -48,9 +48,9 @@ def run(job: MapJob, out: Path, executor: Executor | None = None) -> Iterator[Pr
         # GDAL settles the size of its cache when the first file is opened, which is a scene that is looked at.
         ready(executor.setup)
     prepared = prepare(job)
-    with opened(out, prepared.configuration) as ledger:
+    with opened(out, prepared.configuration) as ledger, staying(executor) as crew:
         write_record(out / "job.json", "map", prepared.configuration)
-        yield from _Run(prepared, out, executor, ledger, began).records()
+        yield from _Run(prepared, out, crew, ledger, began).records()
 
 
 @dataclass
@@ -131,9 +131,7 @@ class _Run:
         """Run one phase; its figures are added to those of the job."""
         unit = _UNITS.get(phase, "tiles")
         began, first, last = time.time(), None, Progress(phase, 0, 0, unit)
-        # One short task is done before a worker would have started.
-        executor = Serial() if phase in _SHORT and self.executor.num_workers > 1 else self.executor
-        for last in fulfil(function, tasks, executor, self.ledger, phase=phase, unit=unit, intact=intact):
+        for last in fulfil(function, tasks, self.executor, self.ledger, phase=phase, unit=unit, intact=intact):
             if first is None:
                 first, self.before = last, add(self.before, last.summary)
             self.has_run |= last.done > first.done
