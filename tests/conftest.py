@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from landweave.jobs.worker import num_cores
+
 # No timed tests: on a machine that is shared an example may take any time.
 settings.register_profile("landweave", deadline=None)
 settings.load_profile("landweave")
+
+
+@pytest.fixture(autouse=True)
+def _own_threads() -> Iterator[None]:
+    """A test that limits the threads of this process limits its own alone: other threads give other last digits."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else num_cores()
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +62,13 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """With pytest-xdist only the worker processes collect; each tells the same."""
+    if told := getattr(node, "workeroutput", {}).get("not run"):
+        node.config.stash[NOT_RUN] = told
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Name the tests that were not run and say how to get what they need."""
     for mark, names in config.stash.get(NOT_RUN, {}).items():
@@ -58,6 +80,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With --all-must-run a skipped test is a failed run."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["not run"] = session.config.stash.get(NOT_RUN, {})
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if session.config.getoption("--all-must-run") and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

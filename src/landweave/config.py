@@ -7,9 +7,9 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AllowInfNan, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from landweave.errors import ConfigError
@@ -23,6 +23,8 @@ class Config(BaseModel):
     )
 
 
+AnyFloat = Annotated[float, AllowInfNan(True)]
+"""A number that may be NaN or infinite, which others of a configuration may not."""
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 

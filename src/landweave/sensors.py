@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat
 
-from landweave.config import Config, check, nearest, read_toml
+from landweave.config import AnyFloat, Config, check, nearest, read_toml
 from landweave.errors import RadiometryError, SensorError
 
 Unit = Literal["reflectance", "radiance", "brightness_temperature", "backscatter_db", "digital_number"]
@@ -183,7 +183,7 @@ class SensorTable(Config):
     """Physical value of the stored number 0."""
     dtype: DType = "uint16"
     """Type of the stored numbers."""
-    nodata: float | Literal["none"] = 0
+    nodata: AnyFloat | Literal["none"] = 0
     """The stored number that means no data; nan for floats; "none" where every number is a value."""
     rgb: tuple[str, str, str]
     """Bands for red, green and blue of a picture."""

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from pydantic import Field, FiniteFloat
 from rasterio import Affine
 
-from landweave.config import Config, load
+from landweave.config import AnyFloat, Config, load
 from landweave.errors import GridError, RadiometryError, SceneError, SensorError
 from landweave.raster.arrays import SUFFIX
 from landweave.raster.files import check_whole, layer_names, using
@@ -52,7 +52,7 @@ class SidecarTable(Config):
     """Physical value of the number 0; what baseline and sensor say where left away."""
     unit: Unit | None = None
     """The unit of number * scale + offset where it is not the sensor's."""
-    nodata: float | None = None
+    nodata: AnyFloat | None = None
     """The number that means no data; the file's own, then the sensor's, where left away."""
     mask: MaskTable | None = None
     """Where clouds and missing pixels are marked."""
