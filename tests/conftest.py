@@ -14,7 +14,8 @@ from hypothesis import settings
 from landweave.jobs.worker import num_cores
 
 # No timed tests: on a machine that is shared an example may take any time.
-settings.register_profile("landweave", deadline=None)
+# The same examples every time: a change is to blame for a failure, not the draw.
+settings.register_profile("landweave", deadline=None, derandomize=True)
 settings.load_profile("landweave")
 
 
