@@ -34,7 +34,7 @@ from landweave.gallery.images import CLUSTERS, SPACE, WORK, open_gallery
 from landweave.jobs.serial import Serial
 from landweave.jobs.worker import num_cores
 from landweave.metrics.retrieval import Retrieval, retrieve
-from landweave.models.hashing import pack
+from landweave.models.patch.hashing import pack
 from landweave.patches.archive import Archive
 from landweave.provenance import commit, fingerprint
 from landweave.recipe.hash import read_clusters

@@ -29,7 +29,7 @@ from batch_runs import RunTask, carry_out, method, table
 from landweave.datasets.wald import Land
 from landweave.jobs.pool import Pool
 from landweave.jobs.worker import num_cores
-from landweave.models.sharpener import read_sharpener
+from landweave.models.pair.sharpener import read_sharpener
 from landweave.parallel.world import World
 from landweave.patches import archive as archives
 from landweave.patches.archive import Archive, open_archive

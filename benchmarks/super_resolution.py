@@ -32,7 +32,7 @@ from landweave.atomic import write_text
 from landweave.datasets.wald import Land, whole_pair
 from landweave.jobs.worker import num_cores
 from landweave.metrics.image import ImageSums
-from landweave.models.sharpener import Sharpener, load_sharpener, sharpen
+from landweave.models.pair.sharpener import Sharpener, load_sharpener, sharpen
 from landweave.models.upsample import to_finest
 from landweave.parallel.world import World
 from landweave.provenance import commit, fingerprint

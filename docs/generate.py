@@ -164,10 +164,12 @@ def tree() -> str:
     """Every file of the package with what its docstring says first."""
     package = Path(landweave.__path__[0])
     lines = ["```"]
-    for path in sorted(package.rglob("*"), key=lambda path: (path.parent != package, path.parts)):
+    # What stands directly in a room before what stands in its folders.
+    for path in sorted(package.rglob("*"), key=lambda path: (path.parent.parts, path.name)):
         if path.suffix in _SHOWN and path.name != "__init__.py":
             place = path.relative_to(package).as_posix()
-            lines += [""] if path.parent != package and f"{path.parent.name}/" not in "".join(lines) else []
+            begins = f"{place.rpartition('/')[0]}/"
+            lines += [""] if begins != "/" and not lines[-1].startswith(begins) else []
             lines.append(f"{place:<30} {_first_line(path)}".rstrip())
     return "\n".join([*lines, "```"]) + "\n"
 

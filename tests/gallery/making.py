@@ -15,7 +15,7 @@ from landweave.gallery.build import GalleryJob
 from landweave.gallery.images import HASH, Gallery, open_gallery, write_facts, write_images
 from landweave.legend import LandClass, Legend
 from landweave.models.card import Card, save_card
-from landweave.models.hashing import Hashing, nearest
+from landweave.models.patch.hashing import Hashing, nearest
 from landweave.models.sight import Sight
 from landweave.patches.archive import Archive, finish, write_shard
 from landweave.patches.layout import make_layout

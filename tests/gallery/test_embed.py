@@ -18,8 +18,8 @@ from landweave.gallery.hash import buckets, code
 from landweave.legend import LandClass, Legend
 from landweave.models.card import Card, Task, load_card, save_card
 from landweave.models.encode import features
-from landweave.models.hashing import pack
 from landweave.models.normalise import Normalise
+from landweave.models.patch.hashing import pack
 from landweave.models.sight import Sight
 from landweave.models.table import build
 from landweave.models.upsample import to_finest

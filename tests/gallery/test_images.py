@@ -16,7 +16,7 @@ from tests.gallery.making import hash_card, make_gallery
 from landweave.errors import CardError, GalleryError, LandweaveError
 from landweave.gallery.hash import codes
 from landweave.gallery.images import open_gallery
-from landweave.models.hashing import unpack
+from landweave.models.patch.hashing import unpack
 
 LARGE = (1 << 47) + 1
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from landweave.models.resnet import resnet18, resnet50
-from landweave.models.unet import UNet
+from landweave.models.patch.resnet import resnet18, resnet50
+from landweave.models.pixel.unet import UNet
 
 Weights = Mapping[str, Tensor]
 

@@ -16,7 +16,7 @@ from torch import nn
 from landweave.datasets.archive import ArchiveDataset
 from landweave.errors import CardError
 from landweave.jobs.pool import Pool
-from landweave.models.sharpener import Sharpener, View, load_sharpener, save_sharpener, sharpen
+from landweave.models.pair.sharpener import Sharpener, View, load_sharpener, save_sharpener, sharpen
 from landweave.patches.layout import Layout, Super
 from landweave.patches.super import add_super, with_super
 

@@ -13,7 +13,7 @@ from tests.recipe.making import cut, stop_after, told
 from landweave.config import check
 from landweave.errors import CardError, ConfigError, LandweaveError, SampleError
 from landweave.models.card import load_card
-from landweave.models.hashing import Hashing
+from landweave.models.patch.hashing import Hashing
 from landweave.parallel.world import World
 from landweave.patches.archive import open_archive
 from landweave.recipe import contrast

@@ -16,7 +16,7 @@ from tests.recipe.making import stop_after, told
 from landweave.config import check
 from landweave.datasets.wald import Land
 from landweave.errors import CatalogError, ConfigError, LandweaveError, OutputError, SensorError
-from landweave.models.sharpener import load_sharpener
+from landweave.models.pair.sharpener import load_sharpener
 from landweave.parallel.world import World
 from landweave.raster.catalog import write_catalog
 from landweave.recipe.kinds import load_recipe, run

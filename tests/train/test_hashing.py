@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from landweave.legend import IGNORE
-from landweave.models.hashing import Hashing, centres
+from landweave.models.patch.hashing import Hashing, centres
 from landweave.parallel.world import World
 from landweave.train.hashing import Coding, central_similarity
 from landweave.train.optim import OptimiserTable

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from landweave.models.dsen2 import DSen2
-from landweave.models.sharpener import View
+from landweave.models.pair.dsen2 import DSen2
+from landweave.models.pair.sharpener import View
 from landweave.parallel.world import World
 from landweave.train.loader import Part
 from landweave.train.optim import OptimiserTable

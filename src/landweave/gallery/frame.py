@@ -12,7 +12,7 @@ import pandas
 from jaxtyping import Float32, UInt64
 
 from landweave.errors import LandweaveError
-from landweave.models.hashing import nearest
+from landweave.models.patch.hashing import nearest
 from landweave.patches.archive import Archive
 from landweave.raster.catalog import read_catalog
 

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float32, Int64, UInt64
 
 from landweave.gallery.embed import Piece, computed, the_card
 from landweave.gallery.images import Gallery
-from landweave.models.hashing import majority, pack
+from landweave.models.patch.hashing import majority, pack
 
 
 def codes(

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32, UInt64
 from landweave.gallery.hash import codes
 from landweave.gallery.images import open_gallery
 from landweave.gallery.models import NO_BUCKET, open_models
-from landweave.models.hashing import majority, nearest
+from landweave.models.patch.hashing import majority, nearest
 
 _MOST_PATCHES = 64
 _LEAST_VALID = 0.5

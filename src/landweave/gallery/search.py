@@ -15,7 +15,7 @@ from landweave.errors import CardError, GalleryError
 from landweave.gallery.hash import codes
 from landweave.gallery.images import Gallery
 from landweave.gallery.route import patches
-from landweave.models.hashing import majority
+from landweave.models.patch.hashing import majority
 from landweave.raster.read import read
 from landweave.raster.sidecar import read_sidecar
 

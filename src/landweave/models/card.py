@@ -21,7 +21,7 @@ from landweave.atomic import aside
 from landweave.config import Config
 from landweave.errors import CardError, LandweaveError
 from landweave.legend import LandClass, Legend
-from landweave.models.hashing import Hashing
+from landweave.models.patch.hashing import Hashing
 from landweave.models.sight import Sight
 from landweave.models.table import build
 from landweave.provenance import fingerprint, versions

@@ -10,12 +10,12 @@ from torch import nn
 
 from landweave.config import nearest
 from landweave.errors import ConfigError
-from landweave.models.deeplab import DeepLab
-from landweave.models.fcn import FCN
-from landweave.models.pixel import Pixel
-from landweave.models.resnet import resnet18, resnet50
-from landweave.models.segnet import SegNet
-from landweave.models.unet import UNet
+from landweave.models.patch.resnet import resnet18, resnet50
+from landweave.models.pixel.deeplab import DeepLab
+from landweave.models.pixel.fcn import FCN
+from landweave.models.pixel.pixel import Pixel
+from landweave.models.pixel.segnet import SegNet
+from landweave.models.pixel.unet import UNet
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "unet": UNet,

@@ -16,7 +16,7 @@ def to_finest(views: Mapping[float, Float[Tensor, "b _ _ _"]], repeats: bool = F
 
     Coarser views come up by bilinear interpolation between the centres of their pixels (align_corners=False), edges
     repeated; the finest is left as it is, bit for bit. With `repeats` every coarse pixel is repeated instead, for
-    networks that take it apart again (models.resnet.NativeStem).
+    networks that take it apart again (models.patch.resnet.NativeStem).
 
     Raises:
         GridError: A view does not cover the same ground as the finest.

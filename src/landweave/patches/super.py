@@ -19,7 +19,7 @@ from landweave.patches.layout import Layout, Super
 if TYPE_CHECKING:
     from torch import nn
 
-    from landweave.models.sharpener import Sharpener
+    from landweave.models.pair.sharpener import Sharpener
 
 # Features of this many patches of 120 pixels take 1 GB in a network of 128 channels.
 _AT_ONCE = 16
@@ -33,7 +33,7 @@ def with_super(layout: Layout, card: Path | None) -> Layout:
     """
     if card is None:
         return layout
-    from landweave.models.sharpener import read_sharpener
+    from landweave.models.pair.sharpener import read_sharpener
 
     sharpener = read_sharpener(card)
     theirs = _shown(sharpener.sensor, sharpener.unit, {v.pixel_size_m: v.bands for v in sharpener.views})
@@ -81,7 +81,7 @@ def _some(
 ) -> tuple[Shaped[np.ndarray, "n c h w"], int]:
     import torch
 
-    from landweave.models.sharpener import sharpen
+    from landweave.models.pair.sharpener import sharpen
 
     sharpener, networks = _tool(view)
     device = next(networks.parameters()).device
@@ -110,7 +110,7 @@ def _ready(card: Path) -> tuple[Sharpener, nn.ModuleDict]:
     """A sharpener, loaded once a process, on a GPU where there is one."""
     import torch
 
-    from landweave.models.sharpener import load_sharpener
+    from landweave.models.pair.sharpener import load_sharpener
 
     sharpener, networks = load_sharpener(card)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -16,7 +16,7 @@ from pydantic import Field
 from landweave.atomic import aside
 from landweave.errors import CardError, ConfigError, SampleError
 from landweave.models.card import load_card, save_card
-from landweave.models.hashing import MAX_BITS, Hashing
+from landweave.models.patch.hashing import MAX_BITS, Hashing
 from landweave.parallel.world import World
 from landweave.patches.archive import Archive
 from landweave.provenance import file_sha256

@@ -13,7 +13,7 @@ from pydantic import Field
 from landweave.config import Config
 from landweave.datasets.wald import Land, read_land, step_px
 from landweave.errors import CatalogError, SampleError, SensorError
-from landweave.models.sharpener import View
+from landweave.models.pair.sharpener import View
 from landweave.patches.grids import common_bands
 from landweave.patches.split import Blocks, deal
 from landweave.raster.catalog import read_catalog

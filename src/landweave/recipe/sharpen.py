@@ -15,8 +15,8 @@ from torch import nn
 from landweave.atomic import locked
 from landweave.datasets.wald import Land, pairs
 from landweave.jobs.run import Progress
-from landweave.models.dsen2 import DSen2
-from landweave.models.sharpener import Sharpener, View, name_of, save_sharpener
+from landweave.models.pair.dsen2 import DSen2
+from landweave.models.pair.sharpener import Sharpener, View, name_of, save_sharpener
 from landweave.parallel.world import World
 from landweave.provenance import fingerprint
 from landweave.recipe.folder import CARD, CHECKPOINTS, newest, settle

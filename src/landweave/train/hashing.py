@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from landweave.legend import IGNORE
-from landweave.models.hashing import Hashing
+from landweave.models.patch.hashing import Hashing
 from landweave.parallel.replicate import replicate
 from landweave.parallel.world import World
 from landweave.train import optim

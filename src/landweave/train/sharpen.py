@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landweave.models.sharpener import View, normalised, stacked
+from landweave.models.pair.sharpener import View, normalised, stacked
 from landweave.parallel.replicate import replicate
 from landweave.parallel.world import World
 from landweave.train import optim

@@ -6,8 +6,8 @@ import pytest
 import torch
 from tests.models.tiled import largest_difference
 
-from landweave.models.deeplab import DeepLab
-from landweave.models.resnet import Bottleneck, ResNet
+from landweave.models.patch.resnet import Bottleneck, ResNet
+from landweave.models.pixel.deeplab import DeepLab
 from landweave.models.sight import Sight, find_sight
 
 SMALL = {"width": 4, "blocks": (1, 1, 1, 1), "rates": (1, 2)}

@@ -11,7 +11,7 @@ from torch import nn
 
 from landweave.errors import CardError
 from landweave.models.card import load_card
-from landweave.models.sharpener import (
+from landweave.models.pair.sharpener import (
     Sharpener,
     View,
     load_sharpener,

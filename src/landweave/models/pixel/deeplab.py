@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landweave.models.resnet import Bottleneck, ResNet
+from landweave.models.patch.resnet import Bottleneck, ResNet
 
 _STRIDE = 8
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landweave.models.hashing import Hashing, centres, majority, nearest, pack, unpack
+from landweave.models.patch.hashing import Hashing, centres, majority, nearest, pack, unpack
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8, 12, 16, 20, 24, 32, 44, 48, 60, 64])

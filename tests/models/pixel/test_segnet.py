@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.models.tiled import largest_difference
 
-from landweave.models.segnet import SegNet, _put
+from landweave.models.pixel.segnet import SegNet, _put
 from landweave.models.sight import find_sight
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from tests.models.tiled import largest_difference
 
-from landweave.models.fcn import FCN
-from landweave.models.resnet import resnet50
+from landweave.models.patch.resnet import resnet50
+from landweave.models.pixel.fcn import FCN
 from landweave.models.sight import find_sight
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from landweave.models.pixel import Pixel
+from landweave.models.pixel.pixel import Pixel
 
 
 def test_a_pixel_depends_on_itself_alone() -> None:

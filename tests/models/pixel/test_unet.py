@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from landweave.models.unet import UNet
+from landweave.models.pixel.unet import UNet
 from landweave.tiling import Tiling
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from landweave.errors import ConfigError
-from landweave.models.resnet import NativeStem, resnet18, resnet50
+from landweave.models.patch.resnet import NativeStem, resnet18, resnet50
 from landweave.models.table import build
 from landweave.models.upsample import to_finest
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from landweave.atomic import aside
 from landweave.config import Config
 from landweave.errors import CardError
-from landweave.models.dsen2 import DSen2
+from landweave.models.pair.dsen2 import DSen2
 from landweave.models.upsample import to_finest
 from landweave.provenance import fingerprint, versions
 from landweave.sensors import Unit

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int64, UInt64
 from torch import Tensor, nn
 
 from landweave.models.encode import features
-from landweave.models.resnet import resnet18
+from landweave.models.patch.resnet import resnet18
 
 MAX_BITS = 64
 # Enough to tell the cells of a dozen centroids apart, which are no half-spaces.
@@ -25,7 +25,7 @@ class Hashing(nn.Module):
         num_bands: Channels of the input.
         num_classes: Clusters that the codes are learnt from.
         bits: Length of a code, at most 64.
-        width: Channels of the body's first stage (`models.resnet.resnet18`).
+        width: Channels of the body's first stage (`models.patch.resnet.resnet18`).
 
     Raises:
         ValueError: There are no such codes.

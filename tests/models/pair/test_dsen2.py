@@ -7,7 +7,7 @@ import torch
 
 from landweave.errors import ConfigError
 from landweave.models import table
-from landweave.models.dsen2 import DSen2
+from landweave.models.pair.dsen2 import DSen2
 from landweave.models.sight import find_sight
 
 
