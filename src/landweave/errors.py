@@ -86,5 +86,13 @@ class SampleError(LandweaveError, ValueError):
     """Sampling units are no probability sample, or too few for the estimate asked for."""
 
 
+class SeriesError(LandweaveError, ValueError):
+    """Dates, scenes, grids or samples of a series do not fit together."""
+
+
+class ReviewError(LandweaveError, ValueError):
+    """Events, decisions and the place where they are kept do not fit together."""
+
+
 class MissingPackageError(LandweaveError, ImportError):
     """An optional package is not installed."""
