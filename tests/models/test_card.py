@@ -17,6 +17,7 @@ import torch
 from landweave.errors import CardError, OutputError
 from landweave.legend import LandClass, Legend, legend
 from landweave.models.card import Card, load_card, load_parts, save_card
+from landweave.models.series.input import SeriesInput
 from landweave.models.sight import Sight
 from landweave.models.table import build
 from landweave.provenance import file_sha256
@@ -255,3 +256,26 @@ def test_thresholds_that_are_none_are_refused(thresholds: tuple[float, ...]) -> 
     assert "2 classes" in caught.value.given
     assert "from 0 to 1" in caught.value.expected
     assert caught.value.do
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [SeriesInput(20), SeriesInput(9, "date"), SeriesInput(3, "series", "linear", 60, (15, 180, 400))],
+)
+def test_cards_of_series_tell_how_dates_are_taken(tmp_path: Path, dates: SeriesInput) -> None:
+    card = replace(CARD, network="linear", arguments={}, task="series", sight=Sight(1, 0), series=dates)
+    written = save_card(tmp_path / "card", card, {"a": np.zeros(1)})
+    found, _ = load_parts(tmp_path / "card")
+    assert found.series == dates
+    assert found.identity == written.identity
+
+
+def test_cards_of_other_tasks_do_not_mention_series(folder: Path) -> None:
+    assert "series" not in json.loads((folder / "card.json").read_text())
+
+
+@pytest.mark.parametrize(("task", "dates"), [("series", None), ("pixels", SeriesInput(20))])
+def test_dates_belong_to_series_only(task: Any, dates: SeriesInput | None) -> None:
+    with pytest.raises(CardError) as caught:
+        replace(CARD, task=task, series=dates)
+    assert all((caught.value.given, caught.value.expected, caught.value.do))

@@ -22,6 +22,7 @@ from landweave.config import Config
 from landweave.errors import CardError, LandweaveError
 from landweave.legend import LandClass, Legend
 from landweave.models.patch.hashing import Hashing
+from landweave.models.series.input import CardSeries, SeriesInput
 from landweave.models.sight import Sight
 from landweave.models.table import build
 from landweave.provenance import fingerprint, versions
@@ -33,7 +34,7 @@ CLASSICAL = ("forest", "linear")
 """Names of models whose arrays classical/store.py understands; all others are networks of models/table.py."""
 _TEXT, _WEIGHTS = "card.json", "weights.safetensors"
 _AGAIN = "copy the whole card folder again, or train again"
-Task = Literal["pixels", "patches", "multilabel", "features", "codes"]
+Task = Literal["pixels", "patches", "multilabel", "features", "codes", "series"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,14 @@ class Card:
         mean: Mean of every band in the training part, for models.normalise.
         std: Standard deviation of every band in the training part.
         legend: Classes of its output, in order.
-        task: Labels of pixels, one label a patch, several labels a patch; features without labels; or binary codes.
+        task: Labels of pixels, one label a patch, several labels a patch; features without labels; binary codes; or
+            labels of series.
         sight: How far it sees.
         training: Summary of the training, for people: numbers and texts.
         weights_sha256: SHA-256 of the weights' file; the writer fills it in.
         thresholds: From which probability on each label is told, tuned on the validation part; empty for one half.
         sharpener: Identity of the sharpener whose data_super it takes; "" where coarser bands are interpolated.
+        series: How it takes the dates of series; None for every other task.
     """
 
     network: str
@@ -73,6 +76,7 @@ class Card:
     weights_sha256: str = ""
     thresholds: tuple[float, ...] = ()
     sharpener: str = ""
+    series: SeriesInput | None = None
 
     def __post_init__(self) -> None:
         # Here, so that a card that contradicts itself is never written either.
@@ -147,7 +151,8 @@ class CardTable(Config):
     """Classes of its output, in order."""
     task: Task
     """pixels, patches (one label each), multilabel (several labels a patch), features (of an encoder learnt
-    without labels; its legend means nothing) or codes (bits of patches; its legend names the clusters behind them)."""
+    without labels; its legend means nothing), codes (bits of patches; its legend names the clusters behind them) or
+    series (labels of series of single pixels)."""
     sight: CardSight
     """Stride and reach in pixels; reach null where it is not finite."""
     training: dict[str, Any]
@@ -158,6 +163,8 @@ class CardTable(Config):
     """From which probability on each label is told; left away, one half."""
     sharpener: str = ""
     """Identity of the sharpener that brings coarser bands to the finest pixels; left away, they are interpolated."""
+    series: CardSeries | None = None
+    """How it takes the dates of series; left away for every other task."""
     identity: str
     """SHA-256 of everything above but the format, so that a changed card is noticed."""
     versions: dict[str, str]
@@ -261,6 +268,7 @@ def _values(card: Card) -> dict[str, Any]:
     # Left away where there are none, so that cards from before they were known keep their identity.
     tuned = {"thresholds": [float(value) for value in card.thresholds]} if card.thresholds else {}
     sharpened = {"sharpener": card.sharpener} if card.sharpener else {}
+    dated = {"series": _plain(asdict(card.series))} if card.series else {}
     return {
         "network": card.network,
         "arguments": _plain(card.arguments),
@@ -277,6 +285,7 @@ def _values(card: Card) -> dict[str, Any]:
         "weights_sha256": card.weights_sha256,
         **tuned,
         **sharpened,
+        **dated,
     }
 
 
@@ -326,11 +335,12 @@ def _first(error: ValidationError) -> str:
 
 def _card(table: CardTable, folder: Path) -> Card:
     # Checked again as values: a text can have all its keys and still contradict itself.
-    inner = table.model_dump(exclude={"format", "legend", "sight", "identity", "versions"})
+    inner = table.model_dump(exclude={"format", "legend", "sight", "series", "identity", "versions"})
     try:
         classes = tuple(LandClass(**entry.model_dump()) for entry in table.legend.classes)
         legend = Legend(table.legend.name, table.legend.source, classes)
-        return Card(**inner, legend=legend, sight=Sight(table.sight.stride, table.sight.reach_px))
+        sight, series = Sight(table.sight.stride, table.sight.reach_px), table.series.made() if table.series else None
+        return Card(**inner, legend=legend, sight=sight, series=series)
     except LandweaveError as error:
         raise CardError(f"{folder / _TEXT}: {error.given}", error.expected, error.do) from error
 
@@ -356,6 +366,10 @@ def _check(card: Card) -> None:
             f"thresholds {list(card.thresholds)} for {len(card.legend)} classes",
             "one for each class, from 0 to 1",
             _AGAIN,
+        )
+    if (card.task == "series") != (card.series is not None):
+        raise CardError(
+            f"task {card.task} with {card.series}", "how dates are taken for task series, and for no other", _AGAIN
         )
     if card.sight.stride < 1 or (card.sight.reach_px or 0) < 0:
         raise CardError(f"{card.sight}", "a stride of at least 1 and a reach of at least 0", _AGAIN)
