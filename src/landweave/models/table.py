@@ -16,6 +16,10 @@ from landweave.models.pixel.fcn import FCN
 from landweave.models.pixel.pixel import Pixel
 from landweave.models.pixel.segnet import SegNet
 from landweave.models.pixel.unet import UNet
+from landweave.models.series.lstm import LSTM
+from landweave.models.series.ltae import LTAE
+from landweave.models.series.tempcnn import TempCNN
+from landweave.models.series.transformer import Transformer
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "unet": UNet,
@@ -25,7 +29,13 @@ _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": resnet18,
     "resnet50": resnet50,
     "pixel": Pixel,
+    "lstm": LSTM,
+    "transformer": Transformer,
+    "tempcnn": TempCNN,
+    "ltae": LTAE,
 }
+SERIES = ("lstm", "transformer", "tempcnn", "ltae")
+"""Names of networks of series, which take (values, valid, days); all others take patches."""
 
 
 def known() -> tuple[str, ...]:
