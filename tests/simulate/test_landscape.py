@@ -143,3 +143,19 @@ def test_valleys_lie_along_rivers() -> None:
     assert river.any()
     assert WHOLE.height[river].mean() < 0.3 * WHOLE.height.mean()
     assert WHOLE.height.min() >= 0
+
+
+def test_grass_is_sown_anew_and_stays_grass() -> None:
+    keys = {"wild": 0.0, "town": 0.0, "quarry": 0.0, "meadow": 0.9}
+    period = (18_262, 19_357)
+    place = Place(3, Region.model_validate(keys | {"renewal": 0.3}), period)
+    axes = Axes.of(Window(0, 0, 300, 300), 10.0)
+    new = numbers()["resown"]
+    one, later = (ground(place, axes, dt.date(2021, month, 1)) for month in (5, 10))
+    calm = ground(Place(3, Region.model_validate(keys), period), axes, dt.date(2021, 5, 1))
+    # A hundred days after it was sown.
+    assert 0.03 < (one.kind == new).mean() < 0.1
+    assert not (calm.kind == new).any()
+    assert np.array_equal(one.land, calm.land)
+    assert np.array_equal(one.since, calm.since)
+    assert not ((one.kind == new) & (later.kind == new)).any()

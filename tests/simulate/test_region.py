@@ -229,3 +229,29 @@ def test_nothing_happens_at_a_rate_of_0_and_more_at_a_higher_one() -> None:
     assert some.mean() == pytest.approx(0.08, abs=0.015)
     assert more.mean() == pytest.approx(0.2, abs=0.02)
     assert not (some & ~more).any()
+
+
+# Events late in the year.
+
+
+@pytest.mark.parametrize("late", [0.0, 0.5, 1.0])
+def test_late_events_come_in_november_and_december(late: float) -> None:
+    first, last = (dt.date(2020, 3, 1) - EPOCH).days, (dt.date(2022, 6, 30) - EPOCH).days
+    rng = np.random.default_rng(0)
+    chance, when = rng.random((2, 20_000), np.float32)
+    _, days = events(Place(1, Region(), (first, last), late), chance, when, 0.1)
+    assert first <= days.min() <= days.max() <= last
+    months = (days.astype("M8[D]").astype("M8[M]").astype(int) % 12) + 1
+    by_chance = 122 / (last - first)
+    assert (months >= 11).mean() == pytest.approx(late + (1 - late) * by_chance, abs=0.02)
+    # Every year's autumn has its share.
+    years = days[months >= 11].astype("M8[D]").astype("M8[Y]").astype(int) + 1970
+    assert abs((years == 2020).mean() - 0.5) < 0.05
+
+
+def test_a_period_without_autumn_has_events_all_the_same() -> None:
+    rng = np.random.default_rng(0)
+    chance, when = rng.random((2, 100), np.float32)
+    first = (dt.date(2021, 2, 1) - EPOCH).days
+    _, days = events(Place(1, Region(), (first, first + 100), 0.8), chance, when, 0.1)
+    assert (days >= first).all() and (days <= first + 100).all()

@@ -223,3 +223,34 @@ def test_plenty_is_1_on_average_so_that_shares_hold() -> None:
 def test_no_kind_can_be_covered_by_its_flecks() -> None:
     for name, kind in kinds().items():
         assert 2.4 * sum(kind.flecks.values()) < 0.6, name
+
+
+# Regrowth.
+
+
+def kinds_of_felled(date: dt.date, **region: Any) -> set[str]:
+    found = made(date, felling=0.1, forest=1.0, shrub=0.0, **region)
+    names = list(kinds())
+    return {names[kind] for kind in np.unique(found.kind[found.since > 0])}
+
+
+def test_what_was_felled_turns_green_without_changing_its_class() -> None:
+    ages = ("felled", "clearcut", "thicket")
+    found = made(felling=0.1, forest=1.0, shrub=0.0, regrowth_days=400)
+    day = (DATE - EPOCH).days
+    for kind, first, last in zip(ages, (0, 100, 400), (100, 400, 9999), strict=True):
+        here = (found.kind == CODE[kind]) & (found.since > 0)
+        age = day - found.since[here]
+        assert here.any()
+        assert age.min() >= first
+        assert age.max() < last
+        assert (found.land[here] == NAMES.index("Shrubland")).all()
+
+
+def test_without_regrowth_it_is_green_at_once() -> None:
+    assert not {"felled", "thicket"} & kinds_of_felled(DATE)
+
+
+def test_smaller_stands_are_asked_for() -> None:
+    small, large = (len(np.unique(made(stand_m=size, forest=1.0).owner)) for size in (120, 240))
+    assert small > 2.5 * large

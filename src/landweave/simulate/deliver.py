@@ -60,7 +60,9 @@ def deliveries(world: World) -> list[Delivery]:
         size = sensor_of(scene).pixel_size_m
         window = Window(*scene.window_px) if scene.window_px else world.window
         own = list(layers(world, scene, index))
-        if size == PIXEL_M and window == world.window and scene.date in set(truth_dates(world)) - told:
+        # What a scene that lies beside its place shows is not the truth of the place.
+        is_exact = size == PIXEL_M and window == world.window and not world.shift_m
+        if is_exact and scene.date in set(truth_dates(world)) - told:
             told.add(scene.date)
             own.append(_truth_layer(scene.date))
         made.append(Delivery(f"scene-{index:03d}", _scaled(window, PIXEL_M, size), size, tuple(own), index))

@@ -21,7 +21,7 @@ from landweave.simulate.lattice import (
     strips,
     uniform,
 )
-from landweave.simulate.region import Ground, Land, Place, bare, joined, pick
+from landweave.simulate.region import Ground, Land, Place, bare, events, joined, pick
 from landweave.simulate.towns import paint_roads, paint_towns
 from landweave.simulate.wild import paint_flecks, paint_wild
 
@@ -122,10 +122,24 @@ def _farmland(land: Land, made: Ground) -> None:
     even = uniform(owner, np.array(1))
     crop = pick(uniform(owner, np.array(land.date.year)), region.crops)
     grass = np.where(uniform(owner, np.array(3)) < 0.55, np.uint8(numbers()["meadow"]), np.uint8(numbers()["pasture"]))
+    grass = np.where(_renewed(land, owner), np.uint8(numbers()["resown"]), grass)
     made.paint(np.ones(axes.shape, np.bool_), np.where(even < share, grass, crop), owner)
     made.across[:] = v
     made.paint(np.minimum(side_m, end_m) < 1.2, "pasture", owner)
     _borders(place, made, blocks)
+
+
+_RENEWAL_DAYS = 100
+
+
+def _renewed(land: Land, owner: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Where grass was ploughed and sown anew a short while ago."""
+    place = land.place
+    if not place.region.renewal:
+        return np.zeros(owner.shape, np.bool_)
+    chance, when = (uniform(owner, np.array(salt)) for salt in (21, 22))
+    there, day = events(place, chance, when, place.region.renewal)
+    return there & (day <= land.day) & (land.day < day + _RENEWAL_DAYS)
 
 
 def _turned(nodes: Cells, turn: NDArray[np.floating]) -> tuple[Plane, Plane]:

@@ -28,6 +28,7 @@ _CROPS = {
 _ROOFS = {"roof_tile": 0.55, "roof_grey": 0.25, "roof_light": 0.12, "roof_metal": 0.08}
 _SOILS = ("soil_brown", "soil_loam", "soil_dark", "soil_grey", "soil_pale")
 EPOCH = dt.date(1970, 1, 1)
+_NOVEMBER = 10
 
 
 class Region(Config):
@@ -61,6 +62,14 @@ class Region(Config):
     """Share of the stands that are felled in a year."""
     building: float = Field(default=0.02, ge=0)
     """Share of the outer quarters that are built in a year."""
+    stand_m: float = Field(default=240, gt=0)
+    """Size of stands of trees."""
+    quarter_m: float = Field(default=330, gt=0)
+    """Size of the quarters of towns."""
+    regrowth_days: float = Field(default=0, ge=0)
+    """After so many days a felled stand is a thicket, after a quarter of them it is green; 0: it is green at once."""
+    renewal: float = Field(default=0, ge=0, le=1)
+    """Share of meadows and pastures that are ploughed and sown anew in a year: they look otherwise, and stay grass."""
     quarry: float = Field(default=0.32, ge=0, le=1)
     """Chance of a pit or quarry in a square of 2.6 km."""
     crops: dict[str, float] = Field(default_factory=lambda: dict(_CROPS))
@@ -147,11 +156,13 @@ class Place:
         seed: The world's seed.
         region: How the land looks.
         period: First and last day (counted from 1970) of the events: felling, building.
+        late: Share of the events that come in November and December.
     """
 
     seed: int
     region: Region
     period: tuple[int, int] = (17_167, 20_089)
+    late: float = 0.0
 
     def key(self, name: str) -> int:
         """32 bits for a layer."""
@@ -195,4 +206,14 @@ def events(
     """Whether something happens to each object within the world's period, and on which day, from two even numbers."""
     first, last = place.period
     years = (last - first) / 365.25
-    return chance < share_a_year * years, (first + when * np.float32(last - first)).astype(np.int32)
+    day = (first + when * np.float32(last - first)).astype(np.int32)
+    days = np.arange(first, last, dtype=np.int32)
+    # Months counted from 1970: 10 and 11 of every twelve are November and December.
+    of_autumn = days[(days.astype("M8[D]").astype("M8[M]").astype(np.int64) % 12) >= _NOVEMBER]
+    if place.late and of_autumn.size:
+        is_late = when < place.late
+        # The even number that chose them chooses their day as well.
+        pick_of = (when / np.float32(place.late) * of_autumn.size).astype(np.int64) % of_autumn.size
+        rest = ((when - np.float32(place.late)) / np.float32(max(1 - place.late, 1e-6))).clip(0, 1)
+        day = np.where(is_late, of_autumn[pick_of], (first + rest * np.float32(last - first)).astype(np.int32))
+    return chance < share_a_year * years, day

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from landweave.legend import legend
 from landweave.sensors import Band, Sensor
 from landweave.simulate.kinds import LEGEND, roofs
-from landweave.simulate.lattice import Axes, Plane
+from landweave.simulate.lattice import Axes, Plane, key
 from landweave.simulate.masks import Seen, qa_pixel, scl
 from landweave.simulate.observe import block_means, majority, noisy, reach_cells, to_pixels
 from landweave.simulate.products import MASK
 from landweave.simulate.reflectance import Season, Sun, seen_by
+from landweave.simulate.residual import late_by, left_over, misplaced
 from landweave.simulate.shadows import LONGEST_M, cast
 from landweave.simulate.weather import Sky, Weather, hide, weather
 from landweave.simulate.world import PIXEL_M, SceneTable, World, cell_m, ground_of, reflect_of, sensor_of
@@ -112,14 +113,18 @@ def observe(world: World, scene: SceneTable, window: Window) -> Part:
     The same pixels come out for any window that holds them.
     """
     frame = _Frame.of(sensor_of(scene), window)
-    axes, day = frame.axes, scene.date.timetuple().tm_yday
+    number, day = key(world.seed, "leftover", scene.date, scene.sensor), scene.date.timetuple().tm_yday
+    axes = misplaced(frame.axes, number, world.shift_m)
     made = ground_of(world, axes, scene.date)
-    season = Season(day, sun_at(day), seen_by(frame.bands))
+    year = key(world.seed, "season", scene.date.year)
+    season = Season(day + late_by(year, world.season_days), sun_at(day), seen_by(frame.bands))
     over = weather(made, axes, world.seed, Sky(scene.cloud, scene.snow_m, scene.date, season.sun))
     seen = reflect_of(world, made, axes, season)
     if frame.shows_shadows:
         seen = cast(seen, made, frame.cell_m, season.sun)
     seen = hide(seen, over, season.table)
+    if world.residual:
+        seen = left_over(seen, frame.axes, number, frame.bands, world.residual)
     layers = {band.name: _stored(world, scene, frame, band, seen[index]) for index, band in enumerate(frame.bands)}
     layers[MASK] = _mask(world, scene, frame, made.land, over)
     finest = frame.ratio(frame.sensor.pixel_size_m)

@@ -54,7 +54,7 @@ def paint_towns(land: Land, made: Ground) -> None:
     """Put towns on the ground."""
     place, axes = land.place, land.axes
     bent = land.warp[0] * np.float32(0.4), land.warp[1] * np.float32(0.4)
-    quarters = cells(axes, place.key("quarters"), 330, bent)
+    quarters = cells(axes, place.key("quarters"), place.region.quarter_m, bent)
     nearness = _nearness(place, quarters)
     young, event = events(
         place, quarters.uniform(place.key("building")), quarters.uniform(place.key("built")), place.region.building

@@ -20,7 +20,7 @@ def paint_wild(land: Land, made: Ground) -> None:
     open_land = rank(fractal(axes, place.key("open"), 1100, 4), 4) > region.forest
     bushy = rank(fractal(axes, place.key("bushes"), 620, 4), 4) > 1 - region.shrub
     rocky = rank(fractal(axes, place.key("rocks"), 420, 4), 4) > 1 - region.rock
-    stands = cells(axes, place.key("stands"), 240, land.warp)
+    stands = cells(axes, place.key("stands"), region.stand_m, land.warp)
     species, since = _species(land, stands)
     owner = stands.hashed(place.key("stand"))[stands.place]
     patches = hashed(owner, np.array(7))
@@ -44,6 +44,10 @@ def _species(land: Land, stands: Cells) -> tuple[NDArray[np.uint8], NDArray[np.i
     kind = np.where(conifer, code["conifer_stand"], code["broadleaf_stand"])
     kind = np.where(conifer & (age < 0.08), code["young_stand"], kind)
     kind = np.where((age > 0.96) | felled, code["clearcut"], kind)
+    if region.regrowth_days:
+        grown = (land.day - event) / region.regrowth_days
+        kind = np.where(felled & (grown < 0.25), code["felled"], kind)
+        kind = np.where(felled & (grown >= 1), code["thicket"], kind)
     return kind.astype(np.uint8), np.where(felled, event, 0).astype(np.int32)
 
 

@@ -73,6 +73,16 @@ class World(Config):
     """First day of what happens in it: felling, building."""
     last: dt.date = dt.date(2024, 12, 31)
     """Last day of it."""
+    late: float = Field(default=0, ge=0, le=1)
+    """Share of it that happens in November and December, beyond what happens there by chance."""
+    year_end: bool = False
+    """Truth maps are of the last day of each year, not of its last scene."""
+    season_days: FiniteFloat = Field(default=0, ge=0)
+    """Standard deviation, from year to year, of when spring and harvest come."""
+    shift_m: FiniteFloat = Field(default=0, ge=0)
+    """Standard deviation of the error of a scene's position, to the east and to the north."""
+    residual: FiniteFloat = Field(default=0, ge=0)
+    """What the correction of the atmosphere leaves, as a multiple of what Sentinel-2's specification allows."""
     scenes: list[SceneTable] = Field(min_length=1)
     """What is taken of it."""
     old_map: OldMap | None = None
@@ -134,7 +144,7 @@ def ground_of(world: World, axes: Axes, date: dt.date) -> Ground:
     of = region_of(world, axes)
     made: Ground | None = None
     for index in np.unique(of):
-        other = ground(Place(world.seed, world.regions[index], period), axes, date)
+        other = ground(Place(world.seed, world.regions[index], period, world.late), axes, date)
         other.region[:] = index
         made = other if made is None else chosen(of == index, other, made)
     assert made is not None
@@ -191,6 +201,8 @@ def load_world(name: str, seed: int | None = None, file: Path | None = None, **o
 
 
 def truth_dates(world: World) -> list[dt.date]:
-    """The days of the truth maps: of the last scene of every year."""
+    """The days of the truth maps: of the last scene of every year, or of its last day where `year_end`."""
     years = {scene.date.year for scene in world.scenes}
+    if world.year_end:
+        return [dt.date(year, 12, 31) for year in sorted(years)]
     return sorted(max(scene.date for scene in world.scenes if scene.date.year == year) for year in years)
