@@ -114,11 +114,15 @@ class Supervised:
         for layer in self._dropout:
             layer.keys = batch.keys
         count_samples(self.networks["main"], batch.num_samples)
-        with computing(self.precision, self.world.device):
-            scores = self._passed(batch.values)
+        scores = self._scores(self._passed, batch)
         targets = [target for target, _ in batch.targets()]
         terms = [self._total(scores, target, share) for target, share in zip(targets, shares, strict=True)]
         return terms[0] if len(terms) == 1 else terms[0] + terms[1]
+
+    def _scores(self, network: nn.Module, batch: Batch) -> Tensor:
+        with computing(self.precision, self.world.device):
+            scores: Tensor = network(batch.values)
+        return scores
 
     @torch.no_grad()
     def judge(self, batch: Batch) -> Sums:
@@ -126,8 +130,7 @@ class Supervised:
         # Not the replica: its forward pass would wait for ranks that have fewer samples to judge.
         network = self.networks["main"].eval()
         (share,) = self._shares(batch)
-        with computing(self.precision, self.world.device):
-            scores = network(batch.values)
+        scores = self._scores(network, batch)
         sums = {"loss": self._total(scores, batch.target, share), "loss_share": share.sum()}
         counts = label_counts if self.task == "multilabel" else confusion_counts
         return {**sums, **counts(scores, batch.target, self.num_classes)}
@@ -139,8 +142,7 @@ class Supervised:
         shape = 2, self.num_classes, thresholds.NUM_BINS
         counted = torch.zeros(shape, dtype=torch.int64, device=self.world.device)
         for batch in batches:
-            with computing(self.precision, self.world.device):
-                scores = network(batch.values)
+            scores = self._scores(network, batch)
             counted += thresholds.counts(scores, batch.target, batch.weight)
         return thresholds.best(self.world.sum(counted))
 

@@ -34,3 +34,10 @@ def waves(days: Float[Tensor, "b t"], width: int, longest: float = 1000.0) -> Fl
     exponents = torch.arange(num, device=days.device, dtype=torch.float32) / num
     angles = days[..., None].float() / longest**exponents
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(-2)[..., :width]
+
+
+def normalised(
+    values: Float[Tensor, "b t c"], valid: Bool[Tensor, "b t"], mean: Float[Tensor, " c"], std: Float[Tensor, " c"]
+) -> Float[Tensor, "b t c"]:
+    """(value - mean) / std of each band; exactly 0, the mean, where not valid."""
+    return known((values - mean) / std, valid)
