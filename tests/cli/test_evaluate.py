@@ -10,6 +10,10 @@ import geopandas
 import pytest
 import shapely
 from tests.evaluation.making import LEGEND, box, cut, files, land, write
+from tests.evaluation.test_agreement import on_disk
+from tests.evaluation.test_change import SEEN, TRUTH, as_folder, as_raster
+from tests.evaluation.test_reviewed import drawn as reviewed_units
+from tests.evaluation.test_reviewed import files as reviewed_files
 
 from landweave.cli.main import app, run
 from landweave.evaluation.truth import Layer
@@ -51,6 +55,38 @@ def test_units_are_drawn_judged_and_estimated(tmp_path: Path, capsys: pytest.Cap
     judge_by_truth(units, Layer(write(tmp_path / "all.tif", land()[1] % 3), LEGEND), map_path)
     assert run(judging) == 0
     assert " to " in capsys.readouterr().out
+
+
+def test_years_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    maps, truths = on_disk(tmp_path)
+    arguments = ["evaluate", "--agreement", *map(str, maps), "-o", str(tmp_path / "a")]
+    assert run([*arguments, *(word for path in truths for word in ("--truth", str(path)))]) == 0
+    told = capsys.readouterr().out
+    assert "agreement 2020 to 2021: 0." in told
+    assert "agreement.json" in told
+    # Without the word it is not known what several maps are for.
+    assert run(["evaluate", *map(str, maps), "-o", str(tmp_path / "b")]) == 2
+    assert "--agreement" in capsys.readouterr().err
+
+
+def test_changes_are_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, truth = as_folder(tmp_path / "found", SEEN), as_raster(tmp_path / "change.tif", TRUTH)
+    arguments = ["evaluate", "--changes", str(found), "--truth", str(truth), "-o", str(tmp_path / "a")]
+    assert run([*arguments, "--until", "2022-01-31"]) == 0
+    told = capsys.readouterr().out
+    assert "precision 0." in told
+    assert (tmp_path / "a" / "change_judged.tif").is_file()
+    assert run([*arguments, "--since", "soon"]) == 1
+    assert "since" in capsys.readouterr().err
+
+
+def test_units_of_review_are_estimated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    units, said = reviewed_files(tmp_path, *reviewed_units())
+    arguments = ["evaluate", "--units", str(units), "--decisions", str(said), "-o", str(tmp_path / "a")]
+    assert run(arguments) == 0
+    assert "Stehman (2014)" in capsys.readouterr().out
+    assert run([*arguments, "--of", "everything"]) == 1
+    assert "first" in capsys.readouterr().err
 
 
 def test_the_page_of_the_verb_names_every_option_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:

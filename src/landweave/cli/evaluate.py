@@ -1,30 +1,47 @@
-"""The verb evaluate: how right a map or a card is, and how sure one can be of that."""
+"""The verb evaluate: how right maps, cards and changes are, and how sure one can be of that."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-_BY, _DRAW = "Judged by", "Sampling units"
+
+def _option(help: str, panel: str | None = None, **more: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel=panel, **more)
+
+
+_BY, _DRAW, _YEARS = "Judged by", "Sampling units", "Maps of several years"
+Maps = Annotated[list[Path] | None, typer.Argument(help="Maps of several years, or layers of changes.")]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the evaluation or of drawn units.")]
+Truth = Annotated[list[Path] | None, _option("Raster of the truth, or polygons; one a year.", _BY)]
+Agreement = Annotated[bool, typer.Option("--agreement", help="Compare the years.", rich_help_panel=_YEARS)]
+Changes = Annotated[bool, typer.Option("--changes", help="Judge changes that were found.", rich_help_panel=_YEARS)]
+Decisions = Annotated[Path | None, _option("What people said of --units, drawn for review.", _YEARS)]
 
 
 def evaluate(
+    maps: Maps = None,
     *,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the evaluation or of drawn units.")] = None,
+    out: Out = None,
     map: Annotated[Path | None, typer.Option(help="The map to judge.")] = None,
     card: Annotated[Path | None, typer.Option(help="The card to judge, on patches: RUN/card.")] = None,
-    truth: Annotated[Path | None, typer.Option(help="Raster of the truth, or polygons.", rich_help_panel=_BY)] = None,
-    archive: Annotated[Path | None, typer.Option(help="Patches to judge on or by.", rich_help_panel=_BY)] = None,
-    part: Annotated[str, typer.Option(help="Their part: test, validation or train.", rich_help_panel=_BY)] = "test",
-    class_property: Annotated[
-        str, typer.Option(help="Property with a polygon's class.", rich_help_panel=_BY)
-    ] = "class",
-    units: Annotated[Path | None, typer.Option(help="Folder of judged units.", rich_help_panel=_BY)] = None,
-    draw: Annotated[int | None, typer.Option(help="Draw this many units to judge.", rich_help_panel=_DRAW)] = None,
-    least: Annotated[int, typer.Option(help="Units for each class at least.", rich_help_panel=_DRAW)] = 50,
-    seed: Annotated[int, typer.Option(help="Of the draw.", min=0, rich_help_panel=_DRAW)] = 0,
+    truth: Truth = None,
+    archive: Annotated[Path | None, _option("Patches to judge on or by.", _BY)] = None,
+    part: Annotated[str, _option("Their part: test, validation or train.", _BY)] = "test",
+    class_property: Annotated[str, _option("Property with a polygon's class.", _BY)] = "class",
+    units: Annotated[Path | None, _option("Judged units: their folder, or units for review.", _BY)] = None,
+    draw: Annotated[int | None, _option("Draw this many units to judge.", _DRAW)] = None,
+    least: Annotated[int, _option("Units for each class at least.", _DRAW)] = 50,
+    seed: Annotated[int, _option("Of the draw.", _DRAW, min=0)] = 0,
+    agreement: Agreement = False,
+    changes: Changes = False,
+    since: Annotated[str | None, _option("First day of changes that count.", _YEARS)] = None,
+    until: Annotated[str | None, _option("Last day of changes that count.", _YEARS)] = None,
+    decisions: Decisions = None,
+    of: Annotated[str, _option("What they judge: changes, first or last.", _YEARS)] = "changes",
     legend: Annotated[str | None, typer.Option(help="The map's legend, if its file does not tell.")] = None,
     truth_legend: Annotated[str | None, typer.Option(help="The truth's legend, if its file does not tell.")] = None,
     legends: Annotated[Path | None, typer.Option(help="TOML: legends of your own.")] = None,
@@ -42,15 +59,42 @@ def evaluate(
     By people: landweave evaluate --map map/map.tif --draw 500 -o units/
 
     and when all are judged: landweave evaluate --map map/map.tif --units units/ -o evaluation/
+
+    Years: landweave evaluate --agreement 2020.tif 2021.tif 2022.tif -o agreement/
+
+    Changes: landweave evaluate --changes changes/ --truth truth/change.tif -o judged/
     """
-    if out is None:
+    _begin(dict(locals()))
+
+
+def _begin(asked: dict[str, Any]) -> None:
+    """The one of several ways to judge that was asked for."""
+    if (out := asked["out"]) is None:
         raise typer.BadParameter("name the folder to write, for example -o evaluation/", param_hint="-o")
-    if draw is not None:
-        _draw({"legend": legend, "legends": legends}, map, out, num=draw, least=least, seed=seed)
-        return
-    values = {"map": map, "card": card, "truth": truth, "archive": archive, "part": part, "units": units}
-    values |= {"class_property": class_property, "legend": legend, "truth_legend": truth_legend, "legends": legends}
-    _evaluate({**values, "reproject": reproject, "name": name}, out)
+    truths, maps = asked["truth"] or [], asked["maps"] or []
+    if asked["draw"] is not None:
+        _draw(asked, out)
+    elif asked["changes"]:
+        _changes({**_some(asked, "since", "until", "legend", "legends", "name"), "found": maps, "truth": truths}, out)
+    elif asked["agreement"]:
+        _agreement({**_some(asked, "legend", "legends", "name"), "maps": maps, "truth": truths}, out)
+    elif asked["decisions"] is not None:
+        _reviewed(_some(asked, "units", "decisions", "of", "name"), out)
+    elif maps or len(truths) > 1:
+        raise typer.BadParameter("several maps or truths are judged with --agreement or --changes", param_hint="MAPS")
+    else:
+        words = ("map", "card", "archive", "part", "units", "class_property", "legend", "truth_legend", "legends")
+        _evaluate({**_some(asked, *words, "reproject", "name"), "truth": truths[0] if truths else None}, out)
+
+
+def _some(asked: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: asked[name] for name in names}
+
+
+def _told(out: Path, name: str, lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+    typer.echo(f"see {out / name}, or make a page: landweave report {out} -o report.html")
 
 
 def _evaluate(values: dict[str, object], out: Path) -> None:
@@ -60,22 +104,52 @@ def _evaluate(values: dict[str, object], out: Path) -> None:
     from landweave.evaluation.result import lines, read_evaluation
 
     ending = draw(run(check(EvaluateJob, values, "options"), out))
-    for line in lines(read_evaluation(out)):
-        typer.echo(line)
-    typer.echo(f"see {out / 'evaluation.json'}, or make a page: landweave report {out} -o report.html")
+    _told(out, "evaluation.json", lines(read_evaluation(out)))
     ending.leave()
 
 
-def _draw(named: dict[str, object], map: Path | None, out: Path, *, num: int, least: int, seed: int) -> None:
+def _agreement(values: dict[str, object], out: Path) -> None:
+    from landweave.cli.progress import draw
+    from landweave.config import check
+    from landweave.evaluation.agreement import NAME, AgreementJob, lines, read_agreement, run
+
+    ending = draw(run(check(AgreementJob, values, "options"), out))
+    _told(out, NAME, lines(read_agreement(out)))
+    ending.leave()
+
+
+def _changes(values: dict[str, object], out: Path) -> None:
+    from landweave.cli.progress import draw
+    from landweave.config import check
+    from landweave.evaluation.change import NAME, ChangeJob, lines, read_change, run
+
+    ending = draw(run(check(ChangeJob, values, "options"), out))
+    _told(out, NAME, lines(read_change(out)))
+    ending.leave()
+
+
+def _reviewed(values: dict[str, object], out: Path) -> None:
+    from landweave.cli.progress import draw
+    from landweave.config import check
+    from landweave.evaluation.result import lines, read_evaluation
+    from landweave.evaluation.reviewed import ReviewedJob, run
+
+    ending = draw(run(check(ReviewedJob, values, "options"), out))
+    _told(out, "evaluation.json", lines(read_evaluation(out)))
+    ending.leave()
+
+
+def _draw(asked: Mapping[str, Any], out: Path) -> None:
     from landweave.cli.progress import draw
     from landweave.config import check
     from landweave.evaluation.job import EvaluateJob, legends_of
     from landweave.evaluation.units import DESIGN, UNITS
     from landweave.evaluation.units import draw as draw_units
 
-    if map is None:
+    if (map := asked["map"]) is None:
         raise typer.BadParameter("name the map to draw on, for example --map map/map.tif", param_hint="--map")
-    told, _ = legends_of(check(EvaluateJob, {**named, "map": map, "units": out}, "options"))
-    draw(draw_units(map, out, num=num, seed=seed, least=least, map_legend=told))
+    told, _ = legends_of(check(EvaluateJob, {**_some(asked, "legend", "legends", "map"), "units": out}, "options"))
+    num = asked["draw"]
+    draw(draw_units(map, out, num=num, seed=asked["seed"], least=asked["least"], map_legend=told))
     typer.echo(f"{num} units in {out / UNITS}: give each its class in the property reference; keep {out / DESIGN}")
     typer.echo(f"then: landweave evaluate --map {map} --units {out} -o evaluation/")
