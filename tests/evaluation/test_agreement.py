@@ -121,7 +121,7 @@ def test_other_legends_are_refused(tmp_path: Path) -> None:
     assert "other" in caught.value.given
     assert "one legend" in caught.value.expected
     assert "translate" in caught.value.do
-    with pytest.raises(LegendError, match="legend other"):
+    with pytest.raises(LegendError, match="one legend"):
         judged(tmp_path / "out", maps=maps, truth=[foreign] * 3)
 
 
