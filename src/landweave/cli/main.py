@@ -20,6 +20,7 @@ from landweave.cli.map import map as map_
 from landweave.cli.patch import patch
 from landweave.cli.report import report
 from landweave.cli.scale import scale
+from landweave.cli.series import series
 from landweave.cli.simulate import simulate
 from landweave.cli.train import train
 from landweave.errors import LandweaveError
@@ -35,6 +36,7 @@ VERBS: dict[str, tuple[str, Callable[..., None] | typer.Typer]] = {
     "scale": ("Training", scale),
     "gallery": ("Maps", gallery),
     "map": ("Maps", map_),
+    "series": ("Maps", series),
     "evaluate": ("Maps", evaluate),
     "report": ("Maps", report),
     "demo": ("All of it", demo),
