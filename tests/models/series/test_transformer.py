@@ -28,7 +28,7 @@ def as_torchs(layer: Layer) -> nn.TransformerEncoderLayer:
     for theirs, ours in pairs:
         theirs.load_state_dict(ours.state_dict())
     same.self_attn.in_proj_weight.data.copy_(layer.into.weight)
-    same.self_attn.in_proj_bias.data.copy_(layer.into.bias)
+    same.self_attn.in_proj_bias.data.zero_()
     return same.eval()
 
 

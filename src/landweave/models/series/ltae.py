@@ -45,8 +45,9 @@ class LTAE(nn.Module):
         if per != "series" or width % heads:
             raise ValueError(f"per {per} and {heads} heads of a width of {width} make no L-TAE")
         self.heads, self.num_keys = heads, keys
-        self.input, self.norm = nn.Linear(num_bands, width), nn.LayerNorm(width)
-        self.keys = nn.Linear(width, heads * keys)
+        # Neither has a bias: a shift of all keys changes no share, and batch norm takes away a shift of all dates.
+        self.input, self.norm = nn.Linear(num_bands, width), nn.LayerNorm(width, bias=False)
+        self.keys = nn.Linear(width, heads * keys, bias=False)
         self.queries = nn.Parameter(torch.randn(heads, keys) * math.sqrt(2 / keys))
         self.dense = nn.Sequential(
             nn.Linear(width, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(dropout)

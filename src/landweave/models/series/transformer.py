@@ -34,8 +34,9 @@ class Layer(nn.Module):
             raise ValueError(f"width {width} is no multiple of {heads} heads")
         self.heads = heads
         self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
-        # One product for queries, keys and values together.
-        self.into, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        # One product for queries, keys and values together, without biases: those of keys change nothing, those of
+        # values are in the next layer's, and what changes nothing has rounding for a gradient, with which Adam walks.
+        self.into, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width)
         self.widen, self.narrow = nn.Linear(width, hidden), nn.Linear(hidden, width)
         self.drops = nn.ModuleList(nn.Dropout(dropout) for _ in range(3))
 
@@ -87,8 +88,7 @@ class Layer(nn.Module):
         return self.rest(asked, taken)[:, 0]
 
     def _part(self, x: Float[Tensor, "b t d"], which: int) -> Float[Tensor, "b h t e"]:
-        weight, bias = self.into.weight.chunk(3)[which], self.into.bias.chunk(3)[which]
-        return self._split(functional.linear(self.before(x), weight, bias))
+        return self._split(functional.linear(self.before(x), self.into.weight.chunk(3)[which]))
 
     def _split(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b h t e"]:
         return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
