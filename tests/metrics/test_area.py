@@ -169,3 +169,46 @@ def test_too_few_blocks_are_refused(num: int) -> None:
     assert f"{num} block" in caught.value.given
     assert "drawn at random" in caught.value.expected
     assert caught.value.do
+
+
+# Ends of intervals.
+
+P = np.array([[0.95, 0.03, 0.02], [0.05, 0.9, 0.05], [0.04, 0.06, 0.9]])
+
+
+def samples(num: int, drawn: int) -> list[Estimates]:
+    rng = np.random.default_rng(5)
+    matrices = (np.stack([rng.multinomial(drawn, row) for row in P]) for _ in range(num))
+    return [by_map_class(matrix, np.array([0.4, 0.35, 0.25])) for matrix in matrices]
+
+
+def test_ends_hold_accuracies_where_symmetric_intervals_miss_them() -> None:
+    found = samples(600, 50)
+    ends = np.mean([[each.low <= p <= each.high for each, p in zip(e.users, np.diag(P), strict=True)] for e in found])
+    plain = np.mean([[abs(e.users[k].value - P[k, k]) <= e.users[k].half_width for k in range(K)] for e in found])
+    assert 0.935 < ends < 0.975
+    assert plain < 0.925
+
+
+def test_ends_of_a_simple_sample_are_wilsons() -> None:
+    from scipy.stats import binomtest
+
+    found = by_map_class(np.array([[45, 5], [0, 0]], np.int64), np.array([1.0, 0.0])).users[0]
+    # Our variance divides by n - 1, and 1.96 is rounded.
+    wilson = binomtest(45, 50).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), abs=2e-3)
+    perfect = by_map_class(np.array([[50, 0], [0, 0]], np.int64), np.array([1.0, 0.0])).users[0]
+    wilson = binomtest(50, 50).proportion_ci(method="wilson")
+    assert (perfect.low, perfect.high) == pytest.approx((wilson.low, 1), abs=1e-3)
+
+
+def test_what_is_known_whole_has_no_wider_ends() -> None:
+    found = by_map_class(np.array([[45, 5], [0, 9]], np.int64), np.array([50.0, 9.0]), np.array([True, True]))
+    assert found.overall.ends is None
+    assert found.overall.low == found.overall.high == found.overall.value
+
+
+def test_multiples_have_multiples_of_the_ends() -> None:
+    one = samples(1, 50)[0].overall
+    assert one.times(30).low == pytest.approx(one.low * 30)
+    assert one.times(30).high == pytest.approx(one.high * 30)

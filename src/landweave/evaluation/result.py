@@ -167,9 +167,8 @@ def _figure(value: float, estimate: Estimate | None) -> dict[str, float | None]:
     if estimate is None:
         return {"value": _plain(value), "low": None, "high": None}
     # The sample's estimate, not the counts' share: strata were drawn from with different chances.
-    low, high = estimate.value - estimate.half_width, estimate.value + estimate.half_width
     # Symmetric intervals of shares near 0 or 1 reach beyond what a share can be.
-    ends = {"low": _plain(max(low, 0.0)), "high": _plain(min(high, 1.0))}
+    ends = {"low": _plain(max(estimate.low, 0.0)), "high": _plain(min(estimate.high, 1.0))}
     return {"value": _plain(estimate.value), **ends, "standard_error": _plain(estimate.standard_error)}
 
 
