@@ -174,7 +174,7 @@ def tree() -> str:
     return "\n".join([*lines, "```"]) + "\n"
 
 
-_SHOWN = {".py", ".toml", ".csv", ".html", ".css"}
+_SHOWN = {".py", ".toml", ".csv", ".html", ".css", ".js"}
 
 
 def _first_line(path: Path) -> str:

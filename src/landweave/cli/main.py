@@ -19,6 +19,7 @@ from landweave.cli.launch import launch
 from landweave.cli.map import map as map_
 from landweave.cli.patch import patch
 from landweave.cli.report import report
+from landweave.cli.review import review
 from landweave.cli.scale import scale
 from landweave.cli.series import series
 from landweave.cli.simulate import simulate
@@ -37,6 +38,7 @@ VERBS: dict[str, tuple[str, Callable[..., None] | typer.Typer]] = {
     "gallery": ("Maps", gallery),
     "map": ("Maps", map_),
     "series": ("Maps", series),
+    "review": ("Maps", review),
     "evaluate": ("Maps", evaluate),
     "report": ("Maps", report),
     "demo": ("All of it", demo),
