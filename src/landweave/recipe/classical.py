@@ -17,10 +17,10 @@ from landweave.classical.store import Model
 from landweave.errors import ConfigError
 from landweave.jobs.run import Progress
 from landweave.legend import IGNORE
-from landweave.models.card import Card, save_card
+from landweave.models.card import save_card
 from landweave.models.sight import Sight
 from landweave.parallel.world import World
-from landweave.recipe.material import Material, count_classes
+from landweave.recipe.material import Material, card_of, count_classes
 from landweave.recipe.recipe import TrainRecipe
 from landweave.train.draw import sample_keys
 from landweave.train.loader import Order, Part, read_ahead
@@ -161,19 +161,12 @@ def _judge(recipe: TrainRecipe, material: Material, model: Model, window_px: int
 
 def _write(recipe: TrainRecipe, material: Material, model: Model, out: Path, training: dict[str, Any]) -> None:
     window_px = int(recipe.arguments.get(_WINDOW, 1))
-    card = Card(
+    card = card_of(
+        material,
         recipe.network,
         {**recipe.arguments, _WINDOW: window_px},
-        material.sensor,
-        material.bands,
-        material.pixel_size_m,
-        material.unit,
-        material.mean,
-        material.std,
-        material.legend,
-        recipe.task,
-        Sight(1, reach_px(window_px) if recipe.task == "pixels" else None),
-        {**training, "archive": material.identity, "num_train": len(material.train)},
-        sharpener=material.sharpener,
+        task=recipe.task,
+        sight=Sight(1, reach_px(window_px) if recipe.task == "pixels" else None),
+        training={**training, "archive": material.identity, "num_train": len(material.train)},
     )
     save_card(out / "card", card, model.to_arrays())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from landweave.config import nearest
 from landweave.errors import ArchiveError, LegendError, SensorError, SplitError
 from landweave.legend import IGNORE, Legend
+from landweave.models.card import Card
+from landweave.models.card import Task as CardTask
+from landweave.models.sight import Sight
 from landweave.patches import layout as layouts
 from landweave.patches.archive import Archive
 from landweave.patches.layout import check_same_bands
@@ -88,6 +91,36 @@ class Material:
         target = "mask" if self.task == "pixels" else "classes"
         wanted = {*(view.key for view in self.views), target, "valid"}
         return {name: array for name, array in self.archive.batch(indices).items() if name in wanted}
+
+
+def card_of(
+    material: Material,
+    network: str,
+    arguments: Mapping[str, Any],
+    *,
+    task: CardTask,
+    sight: Sight,
+    training: Mapping[str, Any],
+    legend: Legend | None = None,
+    thresholds: Sequence[float] = (),
+) -> Card:
+    """The card of a model that learnt from `material`; without a legend it tells the classes of its labels."""
+    return Card(
+        network,
+        arguments,
+        material.sensor,
+        material.bands,
+        material.pixel_size_m,
+        material.unit,
+        material.mean,
+        material.std,
+        legend or material.legend,
+        task,
+        sight,
+        training,
+        thresholds=tuple(thresholds),
+        sharpener=material.sharpener,
+    )
 
 
 def identity_of(archive: Archive) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from landweave.atomic import locked
 from landweave.errors import ConfigError
 from landweave.jobs.run import Progress
 from landweave.models import table
-from landweave.models.card import CLASSICAL, Card, save_card
+from landweave.models.card import CLASSICAL, save_card
 from landweave.models.sight import find_sight
 from landweave.parallel.norm import norm_over_ranks
 from landweave.parallel.world import World
@@ -22,14 +20,14 @@ from landweave.patches.archive import open_archive
 from landweave.provenance import fingerprint
 from landweave.recipe import begin, classical
 from landweave.recipe import material as materials
-from landweave.recipe.folder import CARD, CHECKPOINTS, newest, settle
+from landweave.recipe.folder import CARD, CHECKPOINTS, begun, held, logged
 from landweave.recipe.material import Material
 from landweave.recipe.recipe import TrainRecipe
-from landweave.train import precision
 from landweave.train.feed import SourceFeed
 from landweave.train.loader import Order
-from landweave.train.log import Log, Record
+from landweave.train.log import Record
 from landweave.train.loop import Course, Run
+from landweave.train.precision import Precision
 from landweave.train.prepare import Prepare
 from landweave.train.step import Supervised
 
@@ -57,12 +55,7 @@ def run(recipe: TrainRecipe, out: Path, world: World) -> Generator[Record | Prog
     identity = _identity(recipe, material, world)
     # Before any file is touched: ranks that learn different things must not share a folder.
     world.agree("recipe or archive", identity)
-    with ExitStack() as held:
-        if world.is_first:
-            held.enter_context(locked(out))
-            settle(out, identity, recipe.model_dump(mode="json"))
-        # The other ranks look for checkpoints, which is safe once what a killed run left aside is swept.
-        world.wait()
+    with held(out, identity, recipe.model_dump(mode="json"), world):
         if recipe.network in CLASSICAL:
             yield from classical.fit(recipe, material, out, identity)
         else:
@@ -78,31 +71,30 @@ def _identity(recipe: TrainRecipe, material: Material, world: World) -> str:
 
 
 def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, identity: str) -> Generator[Record]:
-    resume = newest(out / CHECKPOINTS, identity, world)
-    # A run keeps the precision that it was begun with, on whatever machine it goes on.
-    chosen: precision.Precision = (
-        resume[1].facts["precision"] if resume else precision.choose(recipe.precision, world.device)
-    )
-    world.agree("precision", chosen)
+    resume, chosen = begun(out / CHECKPOINTS, identity, recipe.precision, world)
     step = make_step(recipe, material, world, chosen)
     network = step.networks["main"]
     facts = {"identity": identity, "precision": chosen}
     feed, course = make_feed(recipe, material, world), _course(recipe)
     going = Run(step, feed, course, world=world, folder=out / CHECKPOINTS, identity=facts, resume=resume)
-    with ExitStack() as held:
-        log = held.enter_context(Log(out, going.standing.step, going.standing.epoch)) if world.is_first else None
-        for record in going.records():
-            if log:
-                log.write(record)
-            yield record
+    yield from logged(going, out, world)
     # Now the network holds its best weights.
     thresholds = step.thresholds(feed.judged()) if recipe.thresholds == "tuned" and len(material.validation) else ()
     if world.is_first:
         summary = {**facts, **_summary(recipe, material, going)}
-        save_card(out / CARD, _card(recipe, material, network, summary, thresholds), network)
+        card = materials.card_of(
+            material,
+            recipe.network,
+            materials.arguments(recipe, material),
+            task=recipe.task,
+            sight=find_sight(network, len(material.bands)),
+            training=summary,
+            thresholds=thresholds,
+        )
+        save_card(out / CARD, card, network)
 
 
-def make_step(recipe: TrainRecipe, material: Material, world: World, chosen: precision.Precision) -> Supervised:
+def make_step(recipe: TrainRecipe, material: Material, world: World, chosen: Precision) -> Supervised:
     """The step of `recipe` on the ranks of `world`: a network with first weights, its loss and its optimiser."""
     network = _network(recipe, material)
     if recipe.norm_over_ranks:
@@ -184,28 +176,3 @@ def _summary(recipe: TrainRecipe, material: Material, going: Run) -> dict[str, A
         "monitor": recipe.monitor,
         "validation": standing.best_figures,
     }
-
-
-def _card(
-    recipe: TrainRecipe,
-    material: Material,
-    network: nn.Module,
-    training: dict[str, Any],
-    thresholds: Sequence[float],
-) -> Card:
-    return Card(
-        recipe.network,
-        materials.arguments(recipe, material),
-        material.sensor,
-        material.bands,
-        material.pixel_size_m,
-        material.unit,
-        material.mean,
-        material.std,
-        material.legend,
-        recipe.task,
-        find_sight(network, len(material.bands)),
-        training,
-        thresholds=tuple(thresholds),
-        sharpener=material.sharpener,
-    )

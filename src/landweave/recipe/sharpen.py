@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,19 +11,18 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from landweave.atomic import locked
 from landweave.datasets.wald import Land, pairs
 from landweave.jobs.run import Progress
 from landweave.models.pair.dsen2 import DSen2
 from landweave.models.pair.sharpener import Sharpener, View, name_of, save_sharpener
 from landweave.parallel.world import World
 from landweave.provenance import fingerprint
-from landweave.recipe.folder import CARD, CHECKPOINTS, newest, settle
+from landweave.recipe.folder import CARD, CHECKPOINTS, begun, held, logged
 from landweave.recipe.lands import LandChoice, Lands, plan
-from landweave.train.log import Log, Record
+from landweave.train.log import Record
 from landweave.train.loop import Course, Run
 from landweave.train.optim import OptimiserTable
-from landweave.train.precision import Precision, Wanted, choose
+from landweave.train.precision import Wanted
 from landweave.train.schedules import Schedule
 from landweave.train.sharpen import SharpenFeed, Sharpening, order_of
 
@@ -73,11 +71,7 @@ def run(recipe: SharpenRecipe, out: Path, world: World) -> Generator[Record | Pr
     places = [[place.scene.id, repr(place.window), place.part] for place in found.places]
     identity = fingerprint({**told, "bands": list(found.bands.values()), "places": places})
     world.agree("recipe or scenes", identity)
-    with ExitStack() as held:
-        if world.is_first:
-            held.enter_context(locked(out))
-            settle(out, identity, recipe.model_dump(mode="json"))
-        world.wait()
+    with held(out, identity, recipe.model_dump(mode="json"), world):
         land: dict[str, list[Land]] = {"train": [], "validation": []}
         for part, piece in found.read():
             land[part].append(piece)
@@ -108,9 +102,7 @@ def _fit_view(
     """The network for the last of `views`, and how its training went."""
     name, num_bands = name_of(views[-1].pixel_size_m), sum(len(view.bands) for view in views)
     identity = f"{lands.identity}/{name}"
-    resume = newest(out / CHECKPOINTS / name, identity, world)
-    chosen: Precision = resume[1].facts["precision"] if resume else choose(recipe.precision, world.device)
-    world.agree("precision", chosen)
+    resume, chosen = begun(out / CHECKPOINTS / name, identity, recipe.precision, world)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network: nn.Module = DSen2(num_bands, len(views[-1].bands), recipe.width, recipe.depth)
@@ -128,14 +120,7 @@ def _fit_view(
     facts = {"identity": identity, "precision": chosen}
     feed = _feed(recipe, lands, views, world)
     going = Run(step, feed, course, world=world, folder=out / CHECKPOINTS / name, identity=facts, resume=resume)
-    with ExitStack() as held:
-        log = None
-        if world.is_first:
-            log = held.enter_context(Log(out / name, going.standing.step, going.standing.epoch))
-        for record in going.records():
-            if log:
-                log.write(record)
-            yield record
+    yield from logged(going, out / name, world)
     standing = going.standing
     return network, {
         "num_train": len(feed.training.samples),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from jaxtyping import Int64, UInt8
 from numpy.typing import NDArray
 from pydantic import Field
 
-from landweave.atomic import locked
 from landweave.config import Config
 from landweave.legend import LandClass, Legend
 from landweave.models.card import Card, Task
@@ -22,15 +20,15 @@ from landweave.parallel.world import World
 from landweave.patches.archive import Archive, open_archive
 from landweave.provenance import fingerprint
 from landweave.recipe import material as materials
-from landweave.recipe.folder import CHECKPOINTS, newest, settle
+from landweave.recipe.folder import CHECKPOINTS, begun, held, logged
 from landweave.recipe.material import Material
 from landweave.recipe.recipe import TrainRecipe
 from landweave.train.feed import SourceFeed
 from landweave.train.loader import Order
-from landweave.train.log import Log, Record
+from landweave.train.log import Record
 from landweave.train.loop import Course, Run, Standing
 from landweave.train.optim import OptimiserTable
-from landweave.train.precision import Precision, Wanted, choose
+from landweave.train.precision import Precision, Wanted
 from landweave.train.prepare import Prepare, View
 from landweave.train.schedules import Schedule
 from landweave.train.step import Step
@@ -202,24 +200,13 @@ def carry_out(
         LandweaveError: Something that the user can mend; what was trained so far is kept.
     """
     world.agree("recipe or archive", plan.identity)
-    with ExitStack() as held:
-        if world.is_first:
-            held.enter_context(locked(out))
-            settle(out, plan.identity, plan.recipe.model_dump(mode="json"))
-        world.wait()
-        resume = newest(out / CHECKPOINTS, plan.identity, world)
-        chosen: Precision = resume[1].facts["precision"] if resume else choose(plan.recipe.precision, world.device)
+    with held(out, plan.identity, plan.recipe.model_dump(mode="json"), world):
+        resume, chosen = begun(out / CHECKPOINTS, plan.identity, plan.recipe.precision, world)
         facts = {"identity": plan.identity, "precision": chosen}
         folder = out / CHECKPOINTS
         course = _course(plan)
         going = Run(make_step(chosen), plan.batches, course, world=world, folder=folder, identity=facts, resume=resume)
-        log = None
-        if world.is_first:
-            log = held.enter_context(Log(out, going.standing.step, going.standing.epoch))
-        for record in going.records():
-            if log:
-                log.write(record)
-            yield record
+        yield from logged(going, out, world)
         if world.is_first:
             finish({**facts, **_summary(plan, going.standing)})
 
@@ -265,21 +252,10 @@ def card_of(
 ) -> Card:
     """The card of a network that sees whole patches."""
     size = {"patch_px": material.archive.layout.patch_px, "archive": material.identity}
-    return Card(
-        network,
-        arguments,
-        material.sensor,
-        material.bands,
-        material.pixel_size_m,
-        material.unit,
-        material.mean,
-        material.std,
-        legend,
-        task,
-        # The mean over the patch sees everything.
-        Sight(1, None),
-        {**size, **training},
-        sharpener=material.sharpener,
+    # The mean over the patch sees everything.
+    everywhere = Sight(1, None)
+    return materials.card_of(
+        material, network, arguments, task=task, sight=everywhere, training={**size, **training}, legend=legend
     )
 
 

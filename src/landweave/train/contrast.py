@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from landweave.models.encode import features
-from landweave.parallel.replicate import replicate
 from landweave.parallel.world import World
 from landweave.train import optim
 from landweave.train.looks import LooksTable, look
 from landweave.train.precision import Precision, computing
 from landweave.train.prepare import Batch
+from landweave.train.single import Single
 from landweave.train.step import Sums
 
 Pairs = Literal["same", "near"]
@@ -43,7 +43,7 @@ class Projected(nn.Module):
         return nn.functional.normalize(self.head(features(self.encoder, values)), dim=1)
 
 
-class Contrast:
+class Contrast(Single):
     """Two looks at each patch are drawn together, and apart from those at all other patches of the rank's batch.
 
     Args:
@@ -67,38 +67,25 @@ class Contrast:
         precision: Precision,
         pairs: Pairs = "same",
     ) -> None:
-        self.table, self.looks, self.temperature, self.pairs = table, looks, temperature, pairs
-        self.world, self.precision = world, precision
-        self.networks: dict[str, nn.Module] = {"main": network}
-        self._replica = replicate(network, world)
-        self.optimisers = {"main": optim.build(table, network)}
-
-    def update(self, batch: Batch, factor: float) -> Sums:
-        """Take one update by the mean loss of the global batch."""
-        network, optimiser = self.networks["main"], self.optimisers["main"]
-        optim.set_rate(optimiser, self.table.rate * factor)
-        network.train()
-        share = 2 * batch.weight.sum()
-        whole = self.world.sum(share.clone())
-        total, _ = self._compare(self._replica, batch)
-        optimiser.zero_grad(set_to_none=True)
-        # Gradients are averaged over the ranks: times their number they are those of the global batch's mean.
-        (total * (self.world.size / whole.clamp(min=1e-12))).backward()  # type: ignore[no-untyped-call]
-        if self.table.clip_norm:
-            nn.utils.clip_grad_norm_(network.parameters(), self.table.clip_norm)
-        optimiser.step()
-        return {"loss": total.detach(), "loss_share": share}
+        super().__init__(network, table=table, world=world, precision=precision)
+        self.looks, self.temperature, self.pairs = looks, temperature, pairs
 
     @torch.no_grad()
     def judge(self, batch: Batch) -> Sums:
         """The loss, and how many looks are most like the other one at the same patch."""
         total, found = self._compare(self.networks["main"].eval(), batch)
-        return {"loss": total, "loss_share": 2 * batch.weight.sum(), "found": found}
+        return {"loss": total, "loss_share": self._share(batch), "found": found}
 
     def figures(self, sums: Sums) -> dict[str, float]:
         """Loss, and the share of looks that find their partner among all of a batch."""
         share = sums["loss_share"].clamp(min=1e-12)
         return {"loss": float(sums["loss"] / share), "found": float(sums["found"] / share)}
+
+    def _share(self, batch: Batch) -> Float[Tensor, ""]:
+        return 2 * batch.weight.sum()
+
+    def _loss(self, network: nn.Module, batch: Batch) -> Float[Tensor, ""]:
+        return self._compare(network, batch)[0]
 
     def _compare(self, network: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         # Where a neighbour is looked at, its bands stand behind the patch's own.

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from landweave.legend import IGNORE
 from landweave.models.patch.hashing import Hashing
-from landweave.parallel.replicate import replicate
 from landweave.parallel.world import World
 from landweave.train import optim
 from landweave.train.precision import Precision, computing
 from landweave.train.prepare import Batch
+from landweave.train.single import Single
 from landweave.train.step import Sums
 
 
-class Coding:
+class Coding(Single):
     """A network learns codes by central similarity (Yuan et al. 2020).
 
     Args:
@@ -40,32 +40,11 @@ class Coding:
         precision: Precision,
         keeps_body: bool = False,
     ) -> None:
-        self.table, self.quantisation, self.world, self.precision = table, quantisation, world, precision
-        self.keeps_body = keeps_body
+        # Before the replica is made, which takes hold of the weights that learn.
         network.body.requires_grad_(not keeps_body)
+        super().__init__(network, table=table, world=world, precision=precision)
+        self.quantisation, self.keeps_body = quantisation, keeps_body
         self.centres = network.centres.to(world.device)
-        self.networks: dict[str, nn.Module] = {"main": network}
-        self._replica = replicate(network, world)
-        self.optimisers = {"main": optim.build(table, network)}
-
-    def update(self, batch: Batch, factor: float) -> Sums:
-        """Take one update by the mean loss of the global batch."""
-        network, optimiser = self.networks["main"], self.optimisers["main"]
-        optim.set_rate(optimiser, self.table.rate * factor)
-        network.train()
-        if self.keeps_body:
-            # Its batch norms too: features must stay those that were clustered.
-            cast(Hashing, network).body.eval()
-        share = self._weight(batch).sum()
-        whole = self.world.sum(share.clone())
-        total, _ = self._losses(self._replica, batch)
-        optimiser.zero_grad(set_to_none=True)
-        # Gradients are averaged over the ranks: times their number they are those of the global batch's mean.
-        (total * (self.world.size / whole.clamp(min=1e-12))).backward()  # type: ignore[no-untyped-call]
-        if self.table.clip_norm:
-            nn.utils.clip_grad_norm_(network.parameters(), self.table.clip_norm)
-        optimiser.step()
-        return {"loss": total.detach(), "loss_share": share}
 
     @torch.no_grad()
     def judge(self, batch: Batch) -> Sums:
@@ -80,6 +59,18 @@ class Coding:
         """Loss, and the share of codes that are nearest to the centre of their own cluster."""
         share = sums["loss_share"].clamp(min=1e-12)
         return {"loss": float(sums["loss"] / share), "code_accuracy": float(sums["right"] / share)}
+
+    def _wake(self, network: nn.Module) -> None:
+        network.train()
+        if self.keeps_body:
+            # Its batch norms too: features must stay those that were clustered.
+            cast(Hashing, network).body.eval()
+
+    def _share(self, batch: Batch) -> Float[Tensor, ""]:
+        return self._weight(batch).sum()
+
+    def _loss(self, network: nn.Module, batch: Batch) -> Float[Tensor, ""]:
+        return self._losses(network, batch)[0]
 
     def _losses(self, network: nn.Module, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
         with computing(self.precision, self.world.device):

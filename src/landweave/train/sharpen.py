@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from landweave.models.pair.sharpener import View, normalised, stacked
-from landweave.parallel.replicate import replicate
 from landweave.parallel.world import World
 from landweave.train import optim
 from landweave.train.draw import dihedral
 from landweave.train.loader import Arrays, Order, Part, Source, read_ahead
 from landweave.train.precision import Precision, computing
 from landweave.train.prepare import turn
+from landweave.train.single import Single
 from landweave.train.step import Sums
 
 TARGET = "target"
@@ -97,7 +97,7 @@ class SharpenFeed:
         )
 
 
-class Sharpening:
+class Sharpening(Single):
     """A network learns what interpolated bands lack, by the mean absolute difference (Lanaras et al. 2018).
 
     Args:
@@ -111,35 +111,13 @@ class Sharpening:
     def __init__(
         self, network: nn.Module, *, table: optim.OptimiserTable, view: View, world: World, precision: Precision
     ) -> None:
-        self.table, self.view, self.world, self.precision = table, view, world, precision
-        self.networks = {"main": network}
-        self._replica = replicate(network, world)
-        self.optimisers = {"main": optim.build(table, network)}
-
-    def update(self, batch: SharpenBatch, factor: float) -> Sums:
-        """Take one update by the mean loss of the global batch."""
-        network, optimiser = self.networks["main"], self.optimisers["main"]
-        optim.set_rate(optimiser, self.table.rate * factor)
-        network.train()
-        share = self._share(batch)
-        whole = self.world.sum(share.clone())
-        with computing(self.precision, self.world.device):
-            told = self._replica(batch.values)
-        total = _absolute(told, batch)
-        optimiser.zero_grad(set_to_none=True)
-        # Gradients are averaged over the ranks: times their number they are those of the global batch's mean.
-        (total * (self.world.size / whole.clamp(min=1e-12))).backward()  # type: ignore[no-untyped-call]
-        if self.table.clip_norm:
-            nn.utils.clip_grad_norm_(network.parameters(), self.table.clip_norm)
-        optimiser.step()
-        return {"loss": total.detach(), "loss_share": share}
+        super().__init__(network, table=table, world=world, precision=precision)
+        self.view = view
 
     @torch.no_grad()
     def judge(self, batch: SharpenBatch) -> Sums:
         """The loss, and squared differences of each band for the network and for interpolation alone."""
-        network = self.networks["main"].eval()
-        with computing(self.precision, self.world.device):
-            told = network(batch.values)
+        told = self._told(self.networks["main"].eval(), batch)
         plain = batch.values[:, -told.shape[1] :]
         return {
             "loss": _absolute(told, batch),
@@ -162,6 +140,14 @@ class Sharpening:
     def _share(self, batch: SharpenBatch) -> Float[Tensor, ""]:
         """How many numbers of the batch count."""
         return batch.weight.sum() * batch.target[0].numel()
+
+    def _loss(self, network: nn.Module, batch: SharpenBatch) -> Float[Tensor, ""]:
+        return _absolute(self._told(network, batch), batch)
+
+    def _told(self, network: nn.Module, batch: SharpenBatch) -> Float[Tensor, "b k h w"]:
+        with computing(self.precision, self.world.device):
+            told: Tensor = network(batch.values)
+        return told
 
 
 def _absolute(told: Tensor, batch: SharpenBatch) -> Float[Tensor, ""]:
