@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from landweave.models.pixel.unet import UNet
+from landweave.models.pixel.unet import UNet, beside
 from landweave.tiling import Tiling
 
 
@@ -73,3 +73,18 @@ def test_tiles_with_the_margin_equal_the_whole(margin_px: int, is_equal: bool) -
             tiled[(..., *tile.core.slices)] = scores[(..., *inner)]
     assert len(tiling) > 4
     assert bool((tiled - whole).abs().max() < 1e-12 * whole.abs().max()) is is_equal
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_scales_are_joined_alike_with_and_without_gradients(order: torch.memory_format, dtype: torch.dtype) -> None:
+    skip, coarse = torch.randn(2, 3, 8, 12), torch.randn(2, 5, 4, 6)
+    skip, coarse = (part.to(dtype).contiguous(memory_format=order) for part in (skip, coarse))
+    plain = beside(skip, coarse)
+    with torch.inference_mode():
+        direct = beside(skip, coarse)
+    assert plain.shape == (2, 8, 8, 12)
+    assert torch.equal(plain, direct)
+    assert direct.is_contiguous(memory_format=order)
+    # Each coarse pixel stands in its four.
+    assert torch.equal(direct[:, 3:, 1::2, ::2], coarse)

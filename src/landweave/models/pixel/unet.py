@@ -53,11 +53,8 @@ class UNet(nn.Module):
             seen.append(features)
         features = self.dropout(seen.pop())
         for block in self.decoder:
-            # Interpolating would look one coarse pixel further at every scale (docs/methods/sight.md).
-            raised = nn.functional.interpolate(features, scale_factor=2.0, mode="nearest")
-            features = torch.cat([seen.pop(), raised], dim=1)
+            features = beside(seen.pop(), features)
             # Layer by layer, and no name for what is done with: at the finest scale each is hundreds of megabytes.
-            del raised
             for layer in block:  # type: ignore[attr-defined]
                 features = layer(features)
         scores: Tensor = self.head(features)
@@ -74,6 +71,25 @@ class UNet(nn.Module):
         height, width = values.shape[-2:]
         # Zero is the mean of normalised bands: the least surprising thing to see beyond an edge.
         return nn.functional.pad(values, (0, -width % self.stride, 0, -height % self.stride))
+
+
+def beside(skip: Float[Tensor, "b s h w"], coarse: Float[Tensor, "b c h2 w2"]) -> Float[Tensor, "b d h w"]:
+    """The channels of `skip`, and behind them those of a grid half as fine, each pixel of which becomes four.
+
+    Pixels are repeated: interpolating would look one coarse pixel further at every scale (docs/methods/sight.md).
+    """
+    if torch.is_grad_enabled():
+        return torch.cat([skip, nn.functional.interpolate(coarse, scale_factor=2.0, mode="nearest")], dim=1)
+    # Straight to where they are read next: half the time, and a quarter less memory at the finest scale.
+    (batch, first, height, width), second = skip.shape, coarse.shape[1]
+    is_last = skip.is_contiguous(memory_format=torch.channels_last)
+    order = torch.channels_last if is_last else torch.contiguous_format
+    joined = torch.empty(
+        batch, first + second, height, width, dtype=skip.dtype, device=skip.device, memory_format=order
+    )
+    joined[:, :first] = skip
+    joined[:, first:].unflatten(3, (-1, 2)).unflatten(2, (-1, 2))[:] = coarse[:, :, :, None, :, None]
+    return joined
 
 
 def _two_convolutions(before: int, after: int) -> nn.Sequential:
