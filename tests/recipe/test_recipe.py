@@ -15,8 +15,8 @@ from landweave.models import table
 from landweave.models.card import CLASSICAL
 from landweave.recipe.recipe import TrainRecipe
 
-# Clusters, sharpeners and encoders are described there too; tests of their own read them.
-OTHERS = ("cluster-", "sharpen-", "contrast")
+# Clusters, sharpeners, encoders and series are described there too; tests of their own read them.
+OTHERS = ("cluster-", "sharpen-", "contrast", "multi-year-", "sliding-", "series-")
 RECIPES = sorted(
     path for path in (Path(__file__).parents[2] / "recipes").glob("*.toml") if not path.stem.startswith(OTHERS)
 )
@@ -50,6 +50,11 @@ def test_a_recipe_in_the_folder_trains(path: Path, tmp_path: Path) -> None:
         changed |= {"arguments": {**told.get("arguments", {}), "width": 8}}
     making.train(check(TrainRecipe, {**told, **changed}, "test"), tmp_path / "run")
     assert (tmp_path / "run" / "card" / "card.json").is_file()
+
+
+def test_networks_of_series_are_refused() -> None:
+    with pytest.raises(ConfigError, match='task = "series"'):
+        check(TrainRecipe, {"archive": "a", "network": "lstm"}, "test")
 
 
 def test_the_global_batch_does_not_depend_on_the_ranks_unless_asked_to() -> None:

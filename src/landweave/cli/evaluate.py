@@ -27,9 +27,10 @@ def evaluate(
     *,
     out: Out = None,
     map: Annotated[Path | None, typer.Option(help="The map to judge.")] = None,
-    card: Annotated[Path | None, typer.Option(help="The card to judge, on patches: RUN/card.")] = None,
+    card: Annotated[Path | None, typer.Option(help="The card to judge: RUN/card.")] = None,
     truth: Truth = None,
     archive: Annotated[Path | None, _option("Patches to judge on or by.", _BY)] = None,
+    data: Annotated[Path | None, _option("Samples of series to judge a card on: samples.h5.", _BY)] = None,
     part: Annotated[str, _option("Their part: test, validation or train.", _BY)] = "test",
     class_property: Annotated[str, _option("Property with a polygon's class.", _BY)] = "class",
     units: Annotated[Path | None, _option("Judged units: their folder, or units for review.", _BY)] = None,
@@ -55,6 +56,8 @@ def evaluate(
     On land never trained on: landweave evaluate --map map/map.tif --truth truth.tif --archive archive/ -o evaluation/
 
     A card on patches: landweave evaluate --card run/card --archive archive/ -o evaluation/
+
+    A card of series: landweave evaluate --card run/card --data samples.h5 -o evaluation/
 
     By people: landweave evaluate --map map/map.tif --draw 500 -o units/
 
@@ -83,7 +86,18 @@ def _begin(asked: dict[str, Any]) -> None:
     elif maps or len(truths) > 1:
         raise typer.BadParameter("several maps or truths are judged with --agreement or --changes", param_hint="MAPS")
     else:
-        words = ("map", "card", "archive", "part", "units", "class_property", "legend", "truth_legend", "legends")
+        words = (
+            "map",
+            "card",
+            "archive",
+            "data",
+            "part",
+            "units",
+            "class_property",
+            "legend",
+            "truth_legend",
+            "legends",
+        )
         _evaluate({**_some(asked, *words, "reproject", "name"), "truth": truths[0] if truths else None}, out)
 
 

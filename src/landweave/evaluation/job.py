@@ -9,14 +9,15 @@ from pydantic import Field, model_validator
 
 from landweave.atomic import locked, sweep
 from landweave.config import Config
-from landweave.evaluation import maps, patches, units
+from landweave.datasets.points import open_points
+from landweave.evaluation import maps, patches, series, units
 from landweave.evaluation.origin import name_of
 from landweave.evaluation.result import Evaluation, check_place
 from landweave.evaluation.truth import pair
 from landweave.jobs.run import Progress
 from landweave.legend import Legend, legend, load_legends
 from landweave.models.card import load_parts
-from landweave.patches.archive import open_archive
+from landweave.patches.archive import Archive, open_archive
 from landweave.patches.polygons import SUFFIXES
 from landweave.patches.sample import Split
 
@@ -27,13 +28,15 @@ class EvaluateJob(Config):
     map: Path | None = None
     """The map to judge."""
     card: Path | None = None
-    """The card to judge, on patches; without a map."""
+    """The card to judge, on patches or on samples of series; without a map."""
     truth: Path | None = None
     """A raster of the truth, on the map's pixels; or polygons with a class."""
     archive: Path | None = None
     """Patches: where to judge a map, and with what where there is no truth."""
+    data: Path | None = None
+    """Samples of series (samples.h5) to judge a card of series on."""
     part: Split = "test"
-    """The part of the archive."""
+    """The part of the archive or of the samples."""
     class_property: str = "class"
     """Property that holds the class of a polygon."""
     units: Path | None = None
@@ -53,8 +56,10 @@ class EvaluateJob(Config):
     def _one_thing_by_one_truth(self) -> EvaluateJob:
         if (self.map is None) == (self.card is None):
             raise ValueError("either a map or a card")
-        if self.card is not None and (self.archive is None or self.truth or self.units):
-            raise ValueError("a card is judged on an archive, and on nothing else")
+        if self.data is not None and self.card is None:
+            raise ValueError("samples of series to judge a card of series by, not a map")
+        if self.card is not None and ((self.archive is None) == (self.data is None) or self.truth or self.units):
+            raise ValueError("a card is judged on an archive or on samples of series (data), and on nothing else")
         if self.units is not None and (self.truth or self.archive):
             raise ValueError("units, or a truth and an archive, not both")
         if self.truth is not None and self.truth.suffix in SUFFIXES and self.archive is not None:
@@ -82,9 +87,8 @@ def _judge(job: EvaluateJob) -> Generator[Progress, None, Evaluation]:
     archive = open_archive(job.archive) if job.archive else None
     of_map, of_truth = legends_of(job)
     # The model's validator has made sure that one way fits.
-    if job.card is not None and archive is not None:
-        name = job.name or load_parts(job.card)[0].network
-        return (yield from patches.judge(job.card, archive, job.part, name))
+    if job.card is not None:
+        return (yield from _judge_card(job, job.card, archive))
     assert job.map is not None
     name = job.name or name_of(job.map)
     if job.units is not None:
@@ -98,6 +102,14 @@ def _judge(job: EvaluateJob) -> Generator[Progress, None, Evaluation]:
     if archive is None:
         return (yield from maps.compare(both, name))
     return (yield from maps.compare_part(both, archive, job.part, name))
+
+
+def _judge_card(job: EvaluateJob, card: Path, archive: Archive | None) -> Generator[Progress, None, Evaluation]:
+    name = job.name or load_parts(card)[0].network
+    if archive is not None:
+        return (yield from patches.judge(card, archive, job.part, name))
+    assert job.data is not None
+    return (yield from series.judge(card, open_points(job.data), job.part, name))
 
 
 def legends_of(job: EvaluateJob) -> tuple[Legend | None, Legend | None]:

@@ -65,6 +65,8 @@ def check_fit(card: Card, archive: Archive) -> None:
         ArchiveError: There are no labels for the card's task.
     """
     layout = archive.layout
+    if card.series is not None:
+        raise CardError("a card of series", "a card of pixels or patches", "judge it on samples of series with --data")
     # Texts are compared, so that whatever differs stands in the message.
     theirs = f"{layout.sensor} in {layout.unit} with pixels of {layout.pixel_size_m:g} m"
     own = f"{card.sensor} in {card.unit} with pixels of {card.pixel_size_m:g} m"

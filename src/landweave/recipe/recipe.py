@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from landweave.config import Config
+from landweave.models.table import SERIES
 from landweave.parallel.replicate import Compression
 from landweave.train.losses import Form
 from landweave.train.optim import OptimiserTable
@@ -123,6 +124,8 @@ class TrainRecipe(Config):
 
     @model_validator(mode="after")
     def _fits(self) -> TrainRecipe:
+        if self.network in SERIES:
+            raise ValueError(f'a network of patches; {self.network} takes series: task = "series"')
         if self.batch_global is not None and self.batch_per_rank is not None:
             raise ValueError("batch_global or batch_per_rank, not both")
         if self.stopping.monitor == "micro_f1" and self.task != "multilabel":
