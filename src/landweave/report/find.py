@@ -19,6 +19,8 @@ FORMAT = 1
 _DEPTH = 4
 _NAMES = {
     "evaluation": "evaluation.json",
+    "agreement": "agreement.json",
+    "change": "change.json",
     "run": "log.jsonl",
     "map": "map.tif",
     "sheets": "map.vrt",

@@ -10,12 +10,13 @@ from landweave.config import nearest
 from landweave.errors import ConfigError
 from landweave.legend import LandClass
 from landweave.raster.arrays import path_of
-from landweave.report import growth, judged, maps, more, runs
+from landweave.report import growth, judged, maps, more, runs, years
 from landweave.report.find import Found, find
 from landweave.report.material import Judgement, Material, Row
 from landweave.report.pictures import Place, class_shares, try_rows
 
-_LISTED = ("map", "sheets", "evaluation", "card", "archive", "catalog", "record", "recipe", "scale", "summary")
+_LISTED = ("map", "sheets", "evaluation", "agreement", "change", "card", "archive", "catalog")
+_LISTED += ("record", "recipe", "scale", "summary")
 
 
 def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Material:
@@ -37,8 +38,8 @@ def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Mat
     return Material(
         title=title,
         judgements=judgements,
-        tables=more.every(found),
-        rows=rows,
+        tables=(*years.every(found), *more.every(found)),
+        rows=(*years.rows(found), *rows),
         shares=shares,
         runs=runs.runs(found),
         growths=growth.growths(found),
