@@ -15,8 +15,8 @@ from landweave.report.find import Found, find
 from landweave.report.material import Judgement, Material, Row
 from landweave.report.pictures import Place, class_shares, try_rows
 
-_LISTED = ("map", "sheets", "evaluation", "agreement", "change", "card", "archive", "catalog")
-_LISTED += ("record", "recipe", "scale", "summary")
+_JUDGED = ("evaluation", "agreement", "change")
+_LISTED = ("map", "sheets", *_JUDGED, "card", "archive", "catalog", "record", "recipe", "scale", "summary")
 
 
 def gather(folders: Sequence[Path], title: str, first: str | None = None) -> Material:
