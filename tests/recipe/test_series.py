@@ -152,6 +152,17 @@ def test_a_recipe_file_of_task_series(samples: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run/card/card.json").is_file()
 
 
+def test_more_samples_may_be_learnt_from(samples: Path, tmp_path: Path) -> None:
+    write_points(make_points(30, seed=3, part=np.zeros(30, np.uint8)), tmp_path / "reviewed.h5")
+    trained(recipe(samples, "linear", also=[tmp_path / "reviewed.h5"]), tmp_path / "run")
+    trained(recipe(samples, "linear"), tmp_path / "plain")
+    more, plain = (load_parts(tmp_path / name / "card")[0].training["num_train"] for name in ("run", "plain"))
+    assert more == plain + 30
+    write_points(make_points(30, sensor="landsat-8-l2"), tmp_path / "other.h5")
+    with pytest.raises(LandweaveError, match="sensor"):
+        trained(recipe(samples, "linear", also=[tmp_path / "other.h5"]), tmp_path / "bad")
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"network": "unet"}, "network of series"),
     ({"network": "lstmm"}, "lstm"),

@@ -13,7 +13,7 @@ from torch import nn
 
 from landweave.classical import store
 from landweave.config import Config, nearest
-from landweave.datasets.points import open_points
+from landweave.datasets.points import join, open_points
 from landweave.errors import ConfigError
 from landweave.jobs.run import Progress
 from landweave.models import table
@@ -59,6 +59,8 @@ class SeriesRecipe(Config):
     """Says that this is a recipe of series."""
     samples: Path
     """The samples.h5 to learn from, relative to where the command is run."""
+    also: tuple[Path, ...] = ()
+    """More samples to learn from, such as those of reviewed units; alike in sensor, bands, unit and legend."""
     network: str = "lstm"
     """lstm, transformer, tempcnn or ltae; or forest or linear for a classical baseline."""
     arguments: dict[str, Any] = Field(default_factory=dict)
@@ -112,12 +114,15 @@ def run(recipe: SeriesRecipe, out: Path, world: World) -> Generator[Record | Pro
         LandweaveError: Something that the user can mend; what was trained so far is kept.
     """
     _check(recipe, world)
-    material = materials.find(recipe, open_points(recipe.samples))
+    points = open_points(recipe.samples)
+    if recipe.also:
+        points = join([points, *map(open_points, recipe.also)])
+    material = materials.find(recipe, points)
     if recipe.network not in CLASSICAL:
         # Before the folder belongs to this recipe: one that makes no network is mended and run again there.
         with torch.device("meta"):
             _fresh(recipe, material)
-    told = recipe.model_dump(mode="json", exclude={"samples", "checkpoint_every_s", "log_every_steps"})
+    told = recipe.model_dump(mode="json", exclude={"samples", "also", "checkpoint_every_s", "log_every_steps"})
     identity = fingerprint({**told, "material": material.identity})
     world.agree("recipe or samples", identity)
     with held(out, identity, recipe.model_dump(mode="json"), world):
