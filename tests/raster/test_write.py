@@ -244,3 +244,13 @@ def test_paths_with_spaces_and_letters_of_all_kinds(tmp_path: Path) -> None:
     parts = [folder / "mäp.tif"]
     write_cog(folder / "again.tif", parts, grid(), legend=LEGEND, nodata=0)
     np.testing.assert_array_equal(read_map(folder / "again.tif")[0], ids)
+
+
+def test_some_bands_of_all_sources_become_a_file(tmp_path: Path) -> None:
+    box = BIG[:10, :20]
+    array = np.random.default_rng(0).integers(0, 9, (4, 10, 20)).astype(np.uint8)
+    for name, cols in (("a", slice(0, 8)), ("b", slice(8, 20))):
+        write_tile(tmp_path / f"{name}.tif", array[..., cols], box[:, cols], nodata=255)
+    write_cog(tmp_path / "c.tif", [tmp_path / "a.tif", tmp_path / "b.tif"], box, nodata=255, bands=[3, 1])
+    with rasterio.open(tmp_path / "c.tif") as file:
+        assert np.array_equal(file.read(), array[[2, 0]])

@@ -29,8 +29,11 @@ def mosaic(
     band_names: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    bands: Sequence[int] | None = None,
 ) -> str:
     """A VRT that shows `sources` as one raster on `grid`; later ones cover earlier ones.
+
+    With `bands` it shows these bands of every source, counted from 1, and no others.
 
     With `folder` it is one to keep: sources are named as seen from that folder, so that both can be moved together,
     and class names and overviews, which are those of the sources, are told too.
@@ -53,13 +56,13 @@ def mosaic(
     kept = _overviews(grid) if folder else ""
     names = _categories(legend) if folder and legend else ""
     named = [place.named_from(folder) for place in placed] if folder else placed
-    bands = "".join(
-        _band(index, named, legend, nodata, band_names, categories=names)
-        for index in range(1, len(placed[0].types) + 1)
+    shown = "".join(
+        _band((index, band), named, legend, nodata, band_names, categories=names)
+        for index, band in enumerate(bands or range(1, len(placed[0].types) + 1), 1)
     )
     return (
         f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">{srs}<GeoTransform>{geo}</GeoTransform>'
-        f"<Metadata>{items}</Metadata>{bands}{kept}</VRTDataset>"
+        f"<Metadata>{items}</Metadata>{shown}{kept}</VRTDataset>"
     )
 
 
@@ -113,7 +116,7 @@ def _check_alike(placed: Sequence[_Placed]) -> None:
 
 
 def _band(
-    index: int,
+    places: tuple[int, int],
     placed: Sequence[_Placed],
     legend: Legend | None,
     nodata: float | None,
@@ -121,14 +124,15 @@ def _band(
     *,
     categories: str,
 ) -> str:
-    kind = _GDAL_TYPES[placed[0].types[index - 1]]
+    index, band = places
+    kind = _GDAL_TYPES[placed[0].types[band - 1]]
     parts = [f"<Description>{escape(names[index - 1])}</Description>"] if len(names) >= index else []
     if nodata is not None:
         parts.append(f"<NoDataValue>{nodata:.17g}</NoDataValue>")
     if legend is not None:
         parts.append(f"<ColorInterp>Palette</ColorInterp><ColorTable>{''.join(_entries(legend))}</ColorTable>")
     parts += [categories] if categories else []
-    parts += [_source(index, kind, source) for source in placed]
+    parts += [_source(band, kind, source) for source in placed]
     return f'<VRTRasterBand dataType="{kind}" band="{index}">{"".join(parts)}</VRTRasterBand>'
 
 

@@ -139,6 +139,7 @@ def write_cog(
     overviews: Overviews | None = None,
     tags: Mapping[str, str] | None = None,
     num_threads: int = 1,
+    bands: Sequence[int] | None = None,
 ) -> None:
     """Put `sources` together on `grid` as one cloud optimised GeoTIFF, aside and renamed.
 
@@ -156,6 +157,7 @@ def write_cog(
         overviews: How they are made: "mode" where None and there is a legend, else "average".
         tags: Texts for the file's header.
         num_threads: For compression.
+        bands: Which bands of the sources, counted from 1; all where None.
 
     Raises:
         GridError: A source does not lie on the grid's pixels.
@@ -164,7 +166,13 @@ def write_cog(
     method = overviews or ("mode" if legend else "average")
     resampling = {"OVERVIEWS": "NONE"} if method == "none" else {"OVERVIEW_RESAMPLING": method.upper()}
     text = mosaic(
-        [str(source) for source in sources], grid, legend=legend, nodata=nodata, band_names=band_names, tags=tags
+        [str(source) for source in sources],
+        grid,
+        legend=legend,
+        nodata=nodata,
+        band_names=band_names,
+        tags=tags,
+        bands=bands,
     )
     if legend:
         # First the names, then the map: who finds the map finds its names.
