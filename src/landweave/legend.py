@@ -208,19 +208,23 @@ def legend(name: str, extra: Mapping[str, Legend] | None = None) -> Legend:
     return every[name]
 
 
-def crosswalk(old: str, new: str) -> Crosswalk:
-    """The published crosswalk between two known legends.
+def crosswalk(old: str, new: str, path: Path | None = None) -> Crosswalk:
+    """The crosswalk between two legends: one of a user's own TOML, which may name known legends, else the known one.
 
     Raises:
+        ConfigError: The file does not fit.
         LegendError: There is none.
     """
-    tables = _own_file().crosswalks
+    mine = check(_LegendFile, read_toml(path), str(path)) if path else _LegendFile()
+    tables, extra = {**_own_file().crosswalks, **mine.crosswalks}, _build(mine)
+    if old in mine.crosswalks and old in _own_file().crosswalks:
+        tables[old] = {**_own_file().crosswalks[old], **mine.crosswalks[old]}
     if new not in tables.get(old, {}):
-        known = [f"{a} to {b}" for a, b in known_crosswalks()]
+        known = [f"{a} to {b}" for a, inner in tables.items() for b in inner]
         raise LegendError(f"a crosswalk from {old} to {new}", "one of " + ", ".join(known), "choose a known pair")
     entry = tables[old][new]
     pairs = {part: whole for whole, parts in entry.table.items() for part in parts}
-    return Crosswalk(legend(old), legend(new), entry.source, pairs)
+    return Crosswalk(legend(old, extra), legend(new, extra), entry.source, pairs)
 
 
 def known_crosswalks() -> list[tuple[str, str]]:

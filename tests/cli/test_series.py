@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.published.series import write_sits
+from tests.series.labelled import make_land
 from tests.series.test_select import DATES, catalog_of
 
 from landweave.cli.main import run
+from landweave.datasets.points import open_points
 from landweave.series.plan import open_series
 
 
@@ -39,3 +42,31 @@ def test_mistakes_are_said_in_three_parts(tmp_path: Path, capsys: pytest.Capture
     shown = capsys.readouterr().err
     assert all(part in shown for part in ("given:", "expected:", "to do:"))
     assert run(["series", "select", "catalog.parquet"]) == 2
+
+
+def test_label(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    land, out = make_land(tmp_path), tmp_path / "samples.h5"
+    sets = [f"--set={name}={land[name]}" for name in ("samples", "floor", "points", "trees", "block_px", "gap_px")]
+    command = ["series", "label", str(land["series"]), "--map", str(land["map"]), "-o", str(out), *sets]
+    assert run([*command, "--legend", "simulated-8", "--truth", land["truth"]]) == 0
+    shown = capsys.readouterr().out
+    assert "Coniferous forest" in shown
+    assert "thrown out with precision" in shown
+    points = open_points(out)
+    assert f"{len(points)} points (" in shown
+    assert f"{tmp_path / 'samples.labels'} tells more" in shown
+    assert run([*command, "--legend", "corine-44"]) == 1
+    assert "the map's own and translate it with --to" in capsys.readouterr().err
+
+
+def test_import(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_sits(tmp_path / "sits")
+    out = tmp_path / "samples.h5"
+    assert run(["series", "import", "sits-mt", str(tmp_path / "sits"), "-o", str(out), "--seed", "2"]) == 0
+    assert "30 points (" in capsys.readouterr().out
+    assert len(open_points(out)) == 30
+    assert run(["series", "import", "--list"]) == 0
+    assert "yatsm" in capsys.readouterr().out
+    assert run(["series", "import", "sits-mt"]) == 2
+    assert run(["series", "import", "sitz-mt", str(tmp_path), "-o", str(out)]) == 1
+    assert "did you mean that?" in capsys.readouterr().err

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from landweave.cli.executor import Machine, with_machine
+
 _SHOWN = 5
 
 series = typer.Typer(
@@ -54,5 +56,84 @@ def select(
     typer.echo(f"{len(found.series.scenes)} scenes ({shown}), {len(found.series.bands)} bands in {out}")
 
 
-for _name, _function in (("select", select),):
+@with_machine
+def label(
+    series_file: Annotated[Path, typer.Argument(metavar="SERIES", help="The series, from landweave series select.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The samples to write: samples.h5; again it goes on.")],
+    *,
+    map_file: Annotated[Path, typer.Option("--map", help="The old map, a raster of class ids.")],
+    legend: Annotated[str | None, typer.Option(help="The map's legend; what its file tells.")] = None,
+    legends: Annotated[Path | None, typer.Option(help="TOML: legends and crosswalks of your own.")] = None,
+    to: Annotated[str | None, typer.Option(help="Legend of the labels; a crosswalk leads there.")] = None,
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Read a map of other pixels or CRS by the nearest pixel.")
+    ] = False,
+    truth: Annotated[
+        str | None, typer.Option(help="What is true, to judge what is thrown out: truth/{year}.tif.")
+    ] = None,
+    per_class: Annotated[int | None, typer.Option(help="So many places of each class; in proportion.", min=1)] = None,
+    per: Annotated[str, typer.Option(help="A point is a pixel in one year, or with the whole series.")] = "year",
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="Any key: --set clusters=5 --set points=20000.")
+    ] = None,
+    machine: Machine,
+) -> None:
+    """Make training samples from an old map: what looks like its class, and is told alike by forests of all years.
+
+    Example: landweave series label series.json --map old.tif --legend simulated-8 -o samples.h5
+
+    From CORINE: landweave series label series.json --map corine.tif --legend corine-44 --to multiyear-11 --resample
+    -o samples.h5
+    """
+    from landweave.cli.progress import draw
+    from landweave.config import check, override
+    from landweave.datasets.points import open_points
+    from landweave.series import label as labelling
+    from landweave.series.labelplan import LabelJob
+    from landweave.series.purity import lines, read_purity
+
+    values: dict[str, object] = {"series": series_file, "map": map_file, "legend": legend, "legends": legends, "to": to}
+    values |= {"truth": truth, "per_class": per_class, "per": per, "resample": resample}
+    job = check(
+        LabelJob, override({name: told for name, told in values.items() if told is not None}, sets or []), "options"
+    )
+    folder = labelling.folder_of(out)
+    ending = draw(labelling.run(job, out, machine.begin(folder)))
+    for line in lines(read_purity(folder / labelling.PURITY)):
+        typer.echo(line)
+    points = open_points(out)
+    counted = ", ".join(f"{len(points.of_part(part))} {part}" for part in ("train", "validation", "test"))
+    typer.echo(f"{len(points)} points ({counted}) in {out}; {folder} tells more")
+    ending.leave()
+
+
+def import_(
+    name: Annotated[str, typer.Argument(help="Its name; --list tells them all.")] = "",
+    folder: Annotated[Path | None, typer.Argument(help="Where it lies, as it was published.")] = None,
+    *,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The samples to write: samples.h5.")] = None,
+    fractions: Annotated[str, typer.Option(help="Shares of training, validation and test.")] = "0.6,0.2,0.2",
+    seed: Annotated[int, typer.Option(help="Of the deal of blocks to parts.")] = 0,
+    known: Annotated[bool, typer.Option("--list", help="Name the data sets that can be read, and stop.")] = False,
+) -> None:
+    """Read published series as samples, with training, validation and test on separate land.
+
+    Example: landweave series import sits-mt sits_samples/ -o samples.h5
+    """
+    from landweave.datasets.series import SERIES, import_series
+
+    if known:
+        for each, published in SERIES.items():
+            typer.echo(f"{each:<18}{published.about}")
+        return
+    if not name or folder is None or out is None:
+        raise typer.BadParameter("give NAME, FOLDER and -o samples.h5, or --list", param_hint="NAME")
+    parts = tuple(float(part) for part in fractions.split(","))
+    points = import_series(name, folder, out, parts, seed)  # type: ignore[arg-type]
+    counted = ", ".join(f"{len(points.of_part(part))} {part}" for part in ("train", "validation", "test"))
+    shown = f"{points.valid.shape[1]} dates, {len(points.bands)} bands, {len(points.legend)} classes"
+    typer.echo(f"{len(points)} points ({counted}) with {shown} in {out}")
+
+
+for _name, _function in (("select", select), ("label", label), ("import", import_)):
     series.command(_name, no_args_is_help=True)(_function)
