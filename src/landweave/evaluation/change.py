@@ -109,13 +109,14 @@ class Layers:
 _NO_ID = 255
 
 
-def layers(paths: Sequence[Path], known: Legend) -> Layers:
+def layers(paths: Sequence[Path], known: Legend, told: Legend | None = None) -> Layers:
     """Changes as they lie on disk.
 
     Args:
         paths: A raster with the bands from, to and day, as `landweave simulate` writes truth/change.tif; a folder
             with from.tif, to.tif and date.tif, as `landweave series change` writes it; or maps of several years.
-        known: The legend of the ids.
+        known: The legend of the ids of layers of changes.
+        told: The legend of maps whose files do not tell it.
 
     Raises:
         SampleError: The folder lacks a layer.
@@ -123,7 +124,7 @@ def layers(paths: Sequence[Path], known: Legend) -> Layers:
         GridError: Maps on other pixels.
     """
     if len(paths) > 1:
-        maps = stack(paths)
+        maps = stack(paths, told)
         return Layers((maps.layers[0].path, 1), (maps.layers[-1].path, 1), None, maps.legend, is_sparse=False)
     path = paths[0]
     if not path.is_dir():
@@ -143,8 +144,9 @@ def run(job: ChangeJob, out: Path) -> Iterator[Progress]:
     with locked(out):
         sweep(out)
         check_place(out, NAME, PICTURE, f"{PICTURE}.aux.xml")
-        known = _legend(job)
-        found, truth = layers(job.found, known), layers(job.truth, known)
+        told = legend(job.legend, load_legends(job.legends) if job.legends else None) if job.legend else None
+        known = told or _told_by_files(job)
+        found, truth = layers(job.found, known, told), layers(job.truth, known, told)
         _check(found, truth)
         period = tuple(None if day is None else (day - _EPOCH).days for day in (job.since, job.until))
         counts = yield from judge(found, truth, out, (period[0], period[1]))
@@ -153,9 +155,7 @@ def run(job: ChangeJob, out: Path) -> Iterator[Progress]:
         write_text(out / NAME, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n")
 
 
-def _legend(job: ChangeJob) -> Legend:
-    if job.legend:
-        return legend(job.legend, load_legends(job.legends) if job.legends else None)
+def _told_by_files(job: ChangeJob) -> Legend:
     candidates = [each for path in (*job.found, *job.truth) for each in _named(path)]
     told = (read_legend(path) for path in candidates if path.is_file())
     return next((each for each in told if each is not None), _ANY)
