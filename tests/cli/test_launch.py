@@ -79,3 +79,15 @@ def test_the_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for word in ("--ranks 2", "--on slurm", "--on spark"):
         assert word in shown
+
+
+def test_a_recipe_of_series_is_launched_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.toml").write_text('task = "series"\nsamples = "samples.h5"\nnetwork = "ltae"\n')
+    words = ["launch", "recipe.toml", "-o", "run", "--on", "slurm", "--script", "job.sh"]
+    assert run(words) == 0
+    assert "landweave" in (tmp_path / "job.sh").read_text()
+    assert run([*words, "--set", "samplse=x"]) == 1
+    assert "samples (did you mean that?)" in capsys.readouterr().err

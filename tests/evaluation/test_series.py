@@ -57,7 +57,7 @@ def test_it_counts_the_cards_own_answers(cards: Path, monkeypatch: pytest.Monkey
     assert (found.counts["points"], found.counts["points_without_label"]) == (23, 1)
     assert found.task == "series"
     assert "probability sample" in found.why_no_interval
-    assert "23 series of 23 points of the part test, of 2019, 2020" in found.note
+    assert "23 series of 23 points of the part test, of 2019 to 2020" in found.note
     assert found.calibration is not None
 
 

@@ -48,13 +48,13 @@ def launch(
 
     SIGTERM and Ctrl-C are passed on to the ranks, which save and end; the same command goes on.
     """
-    from landweave.config import load, nearest
+    from landweave.config import nearest
     from landweave.errors import ConfigError
     from landweave.parallel.launch import SlurmJob
-    from landweave.recipe.recipe import TrainRecipe
+    from landweave.recipe.kinds import load_recipe
 
     # A mistake is said here, not by every rank, or hours later in a queue.
-    load(TrainRecipe, recipe, sets or ())
+    load_recipe(recipe, sets or ())
     words = ["train", str(recipe), "-o", str(out), "--device", device, "--timeout-s", f"{timeout_s:g}"]
     words += [word for text in sets or () for word in ("--set", text)]
     match on:

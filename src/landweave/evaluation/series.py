@@ -62,7 +62,8 @@ def judge(folder: Path, points: Points, part: str, name: str) -> Generator[Progr
         "points_without_valid_date": int((~mine.valid.any(1)).sum()),
     }
     what = "dates" if by_date else "series"
-    years = ", ".join(map(str, np.unique(mine.year).tolist()))
+    first, last = mine.year.min(), mine.year.max()
+    years = f"{first}" if first == last else f"{first} to {last}"
     note = f"{counts['labels']:,} {what} of {counts['points']:,} points of the part {part}, of {years}."
     return Evaluation(name, "series", answer.card.legend, note, confusion, None, _WHY, None, calibration, counts)
 
