@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from landweave.config import check
 from landweave.jobs.pool import Pool
@@ -22,6 +21,7 @@ from landweave.metrics.agreement import Agreement
 from landweave.metrics.change import ChangeCounts, Changes
 from landweave.metrics.confusion import Confusion
 from landweave.parallel.world import make_world
+from landweave.provenance import fingerprint
 from landweave.raster.collect import CatalogJob, collect
 from landweave.raster.dates import days
 from landweave.raster.read import read_map, read_numbers
@@ -29,13 +29,13 @@ from landweave.recipe.folder import CARD
 from landweave.recipe.series import SeriesRecipe
 from landweave.recipe.series import run as train
 from landweave.series import label as labelling
-from landweave.series.change import Rules, annual
-from landweave.series.find import find
+from landweave.series.changes import ChangeJob, find_changes
+from landweave.series.job import SeriesMapJob
+from landweave.series.job import run as run_map
 from landweave.series.labelplan import LabelJob
 from landweave.series.plan import open_series
 from landweave.series.predict import SeriesPredictor, load, told
 from landweave.series.select import SelectJob, select
-from landweave.series.timeline import of_spans
 from landweave.simulate.world import World
 from landweave.simulate.write import write
 from landweave.tiling import Window
@@ -60,8 +60,8 @@ class Sizes:
     clusters: int = 3
     keep_share: float = 0.7
     trees: int = 200
-    min_px: int = 50
-    rules: Mapping[str, Any] | None = None
+    change: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Any] = field(default_factory=dict)
     edge_px: int | None = None
 
 
@@ -136,19 +136,13 @@ class Place:
         return self.model("transformer", **TRANSFORMER)
 
     @cached_property
-    def spans(self) -> tuple[np.ndarray, np.ndarray]:
-        """Label and top probability of every pixel in every span that slides along the series."""
-        ends = range(self.sizes.per_year, len(self.days) + 1)
-        spans = [slice(end - self.sizes.per_year, end) for end in ends]
-        labels = np.empty((len(spans), len(self.values)), np.uint8)
-        top = np.empty_like(labels)
-        for start in range(0, len(self.values), _BATCH_PX):
-            here = slice(start, start + _BATCH_PX)
-            every = self.transformer.each(self.values[here], self.valid[here], self.days, spans)
-            for index, scores in enumerate(every):
-                known = self.valid[here, spans[index]].any(1)
-                labels[index, here], top[index, here] = told(scores, known)
-        return labels, top
+    def spans(self) -> Path:
+        """Folder with the maps of spans that slide along the series, as `landweave series map --spans` writes it."""
+        assert self.transformer
+        out, card = self.folder / "spans", self.folder / "model-transformer" / CARD
+        asked = {"series": self.folder / "series.json", "card": card, "kind": "spans", "span": self.sizes.per_year}
+        drain(run_map(check(SeriesMapJob, {**asked, "precision": "fp32"}, "map"), out))
+        return out
 
 
 def drain(records: Any) -> None:
@@ -192,31 +186,13 @@ def annual_labels(place: Place, predictor: Callable[[int], SeriesPredictor]) -> 
 
 
 def by_sequence(place: Place, method: str) -> Outcome:
-    """Sliding spans and what the rules, or the hidden Markov model, make of the sequence."""
-    labels, top = place.spans
-    line = of_spans(np.array(place.days, "datetime64[D]"), place.sizes.per_year, 1)
-    rules = check(Rules, {"method": method, **(place.sizes.rules or {})}, "rules")
-    found = find(labels, top, line, rules, LEGEND)
-    kept = large(found.changes, place.shape, place.sizes.min_px)
-    found = replace(found, changes=found.changes.at(kept))
-    maps = dict(annual(found, line))
-    day = np.zeros(labels.shape[1], np.int32)
-    day[found.changes.pixel] = found.changes.day
-    return Outcome(np.stack([maps[year] for year in place.named_years]), day)
-
-
-def large(changes: Any, shape: tuple[int, int], min_px: int) -> np.ndarray:
-    """Which changes lie in areas of one from and to of at least so many pixels, joined by sides and corners."""
-    kept = np.zeros(len(changes), np.bool_)
-    kinds = changes.old.astype(np.int32) * 256 + changes.new
-    for kind in np.unique(kinds):
-        own = np.flatnonzero(kinds == kind)
-        plane = np.zeros(math.prod(shape), np.bool_)
-        plane[changes.pixel[own]] = True
-        areas, _ = ndimage.label(plane.reshape(shape), np.ones((3, 3)))
-        size = np.bincount(areas.ravel())[areas.ravel()[changes.pixel[own]]]
-        kept[own[size >= min_px]] = True
-    return kept
+    """Sliding spans, and what `landweave series change` makes of them by the rules or the hidden Markov model."""
+    asked = {"maps": (place.spans,), **place.sizes.change, "rules": {"method": method, **place.sizes.rules}}
+    out = place.folder / f"change-{method}-{fingerprint(asked)[:8]}"
+    drain(find_changes(check(ChangeJob, asked, "change"), out))
+    maps = [LEGEND.to_indices(read_map(out / "annual" / f"{year}.tif")[0]).ravel() for year in place.named_years]
+    day = read_numbers(str(out / "date.tif"), Window.of(place.shape))[0].ravel()
+    return Outcome(np.stack(maps), np.maximum(day, 0).astype(np.int32))
 
 
 def outcome(place: Place, method: str) -> Outcome:

@@ -87,11 +87,7 @@ def test_counts_are_those_of_a_loop(labels: np.ndarray) -> None:
         pairs = zip(labels[one].tolist(), labels[other].tolist(), strict=True)
         expected = Counter(pair for pair in pairs if IGNORE not in pair)
         assert {(a, b): n for (a, b), n in np.ndenumerate(found.pairs[index]) if n} == expected
-    times = Counter(
-        sum(a != b for a, b in pairwise(pixel))
-        for pixel in labels.T.tolist()
-        if IGNORE not in pixel
-    )
+    times = Counter(sum(a != b for a, b in pairwise(pixel)) for pixel in labels.T.tolist() if IGNORE not in pixel)
     assert {num: int(count) for num, count in enumerate(found.times) if count} == times
     assert found.steady.sum() == found.times[0]
     assert (found.steady <= found.first).all()

@@ -32,7 +32,7 @@ from landweave.raster.read import grid_of, read_numbers
 from landweave.raster.write import write_cog, write_tile
 from landweave.tiling import Window
 
-NAME, PICTURE = "change.json", "change_judged.tif"
+NAME, PICTURE = "change_judged.json", "change_judged.tif"
 _PARTS = ".parts"
 JUDGED = Legend(
     "change-judged",
@@ -136,7 +136,7 @@ def layers(paths: Sequence[Path], known: Legend, told: Legend | None = None) -> 
 
 
 def run(job: ChangeJob, out: Path) -> Iterator[Progress]:
-    """Judge, and write change.json and change_judged.tif in `out`; gives records on the way.
+    """Judge, and write change_judged.json and change_judged.tif in `out`; gives records on the way.
 
     Raises:
         LandweaveError: What cannot be compared is refused before the first pixel is read.
@@ -229,7 +229,7 @@ def _plain(value: float) -> float | None:
 
 
 def read_change(folder: Path) -> dict[str, Any]:
-    """The content of a folder's change.json.
+    """The content of a folder's change_judged.json.
 
     Raises:
         OutputError: There is none, or it is of another format.
@@ -238,7 +238,7 @@ def read_change(folder: Path) -> dict[str, Any]:
 
 
 def lines(content: Mapping[str, Any]) -> Iterator[str]:
-    """What a change.json says, for people, in a few lines."""
+    """What a change_judged.json says, for people, in a few lines."""
     shown = {name: content[name] for name in ("precision", "recall", "f1", "iou")}
     yield ", ".join(f"{name} {'not known' if value is None else f'{value:.3f}'}" for name, value in shown.items())
     if content["median_error_days"] is not None:

@@ -20,7 +20,7 @@ _DEPTH = 4
 _NAMES = {
     "evaluation": "evaluation.json",
     "agreement": "agreement.json",
-    "change": "change.json",
+    "change": "change_judged.json",
     "run": "log.jsonl",
     "map": "map.tif",
     "sheets": "map.vrt",
