@@ -60,7 +60,7 @@ def run(name: str, seed: int, sizes: Sizes, work: Path, *, workers: int, until: 
     Raises:
         SystemExit: Time is up; the same command goes on.
     """
-    more = {} if sizes.edge_px is None else {"height_px": sizes.edge_px, "width_px": sizes.edge_px}
+    more: dict[str, Any] = {} if sizes.edge_px is None else {"height_px": sizes.edge_px, "width_px": sizes.edge_px}
     world = load_world(name, seed, **more)
     identity = fingerprint({"world": world.model_dump(mode="json"), "sizes": asdict(sizes), "lstm": LSTM,
                             "transformer": TRANSFORMER})[:10]  # fmt: skip
@@ -100,7 +100,7 @@ Found = Mapping[tuple[str, int], Mapping[str, Mapping[str, Any]]]
 
 def mean_accuracy(figures: Mapping[str, Any]) -> float:
     """Mean accuracy of the years."""
-    return statistics.mean(figures["accuracy"].values())
+    return float(statistics.mean(figures["accuracy"].values()))
 
 
 def summary(found: Found) -> Iterator[dict[str, Any]]:
