@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import rasterio.features
 import shapely
 import shapely.geometry
-from jaxtyping import Float64, Int32, UInt8
+from jaxtyping import Bool, Float64, Int32, UInt8
+from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
 _CLOSED_RING = 4
@@ -50,16 +51,39 @@ def outline(
         pieces[here > 0] = here[here > 0] + len(kinds)
         kinds += [class_id] * num
     sizes = np.bincount(pieces.ravel(), minlength=len(kinds) + 1)[1:]
-    outlines: list[shapely.Polygon] = [shapely.Polygon()] * len(kinds)
-    for shape, number in rasterio.features.shapes(pieces, mask=pieces > 0, connectivity=4):
-        found = shapely.geometry.shape(shape)
-        # Where a hole touches the outside at a corner, GDAL's rings may cross themselves there.
-        whole = found if found.is_valid else found.buffer(0)
-        before = outlines[int(number) - 1]
-        outlines[int(number) - 1] = whole if before.is_empty else shapely.union(before, whole)
+    outlines = outlines_of([pieces], len(kinds), corner)
+    return pieces, [Piece(*parts) for parts in zip(kinds, sizes.tolist(), outlines, strict=True)]
+
+
+def outlines_of(
+    layers: Iterable[Int32[np.ndarray, "h w"]], num: int, corner: tuple[int, int] = (0, 0)
+) -> list[shapely.Polygon]:
+    """The outlines of numbered pieces in (col, row), in the order of their numbers.
+
+    Args:
+        layers: Numbers of pieces from 1 to `num`, 0 where there is none; a piece may have pixels in several layers.
+        num: How many pieces.
+        corner: (row, col) of the first pixel, from which outlines count.
+    """
+    outlines: list[shapely.Polygon] = [shapely.Polygon()] * num
+    for pieces in layers:
+        for shape, number in rasterio.features.shapes(pieces, mask=pieces > 0, connectivity=4):
+            found = shapely.geometry.shape(shape)
+            # Where a hole touches the outside at a corner, GDAL's rings may cross themselves there.
+            whole = found if found.is_valid else found.buffer(0)
+            before = outlines[int(number) - 1]
+            outlines[int(number) - 1] = whole if before.is_empty else shapely.union(before, whole)
     offset = np.array([corner[1], corner[0]])
-    moved = shapely.transform(np.array(outlines, object), lambda points: points + offset)
-    return pieces, [Piece(*parts) for parts in zip(kinds, sizes.tolist(), moved.tolist(), strict=True)]
+    moved: list[shapely.Polygon] = shapely.transform(
+        np.array(outlines, object), lambda points: points + offset
+    ).tolist()
+    return moved
+
+
+def covered(shape: shapely.Geometry, grid: GeoBox) -> Bool[np.ndarray, "h w"]:
+    """The pixels of `grid` whose middle lies in a shape in its CRS: of whole pixels exactly these."""
+    found = rasterio.features.rasterize([shape], out_shape=tuple(grid.shape), transform=grid.affine, dtype="uint8")
+    return np.asarray(found, np.bool_)
 
 
 def plain(outline: shapely.Polygon) -> shapely.Polygon:

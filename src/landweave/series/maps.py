@@ -22,7 +22,7 @@ from landweave.raster.classes import read_legend
 from landweave.raster.read import grid_of, read_numbers
 from landweave.series.events import legend_values, read_legend_values
 from landweave.series.plan import grid_of_values, grid_values
-from landweave.series.timeline import Timeline, of_spans, of_years
+from landweave.series.timeline import Timeline, of_ends, of_years
 from landweave.tiling import Window
 
 FORMAT = 1
@@ -88,7 +88,7 @@ class SeriesMaps:
         """What the places of the sequence mean."""
         if self.kind == "annual":
             return of_years([int(one.key) for one in self.maps])
-        return of_spans(self.dates, self.span, self.shift, self.maps[0].start)
+        return of_ends(self.dates, [one.stop - 1 for one in self.maps], self.span, self.shift)
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -62,20 +62,32 @@ def of_spans(dates: Sequence[dt.date] | NDArray[np.datetime64], span: int, shift
     Raises:
         SeriesError: Dates are not in order, or too few for one span.
     """
-    every = days(dates)
-    check_sorted(every, every.astype("datetime64[D]"))
-    ends = np.arange(first + span - 1, len(every), shift)
+    ends = np.arange(first + span - 1, len(dates), shift)
     if not ends.size:
         raise SeriesError(
-            f"{len(every) - first} dates for spans of {span}", "at least as many dates as a span has",
+            f"{len(dates) - first} dates for spans of {span}",
+            "at least as many dates as a span has",
             "choose a shorter --span, or select more scenes",
-        )  # fmt: skip
-    sure = np.maximum(ends - span // 2, 1)
-    years = every[ends].astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
+        )
+    return of_ends(dates, ends, span, shift)
+
+
+def of_ends(
+    dates: Sequence[dt.date] | NDArray[np.datetime64], ends: Sequence[int] | NDArray[np.int64], span: int, shift: int
+) -> Timeline:
+    """The same of spans that end with given dates, by their places among all dates.
+
+    Raises:
+        SeriesError: Dates are not in order.
+    """
+    every, last = days(dates), np.asarray(ends, np.int64)
+    check_sorted(every, every.astype("datetime64[D]"))
+    sure = np.maximum(last - span // 2, 1)
+    years = every[last].astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
     own = np.unique(years)
-    marks = [int(np.flatnonzero(years == year)[-1]) for year in own]
+    marks = tuple(int(np.flatnonzero(years == year)[-1]) for year in own)
     half = -(-((span + 1) // 2) // shift)
-    return Timeline(_plain(every[ends]), _plain((every[sure] + every[sure - 1]) // 2), _plain(own), tuple(marks), half)
+    return Timeline(_plain(every[last]), _plain((every[sure] + every[sure - 1]) // 2), _plain(own), marks, half)
 
 
 def of_years(years: Sequence[int]) -> Timeline:
