@@ -58,13 +58,19 @@ def test_one_thread_for_a_while() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_threads_give_way_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs"),
+    [("OMP_WAIT_POLICY", "PASSIVE", "ACTIVE"), ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16", "1024")],
+)
+def test_threads_give_way_unless_the_user_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch, name: str, ours: str, theirs: str
+) -> None:
+    monkeypatch.delenv(name, raising=False)
     give_way()
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert os.environ[name] == ours
+    monkeypatch.setenv(name, theirs)
     give_way()
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert os.environ[name] == theirs
 
 
 def test_freed_memory_is_kept_for_the_next_tensor() -> None:

@@ -87,9 +87,13 @@ def memory_limit_mb() -> int | None:
 def give_way() -> None:
     """Let threads of a computation that wait for each other sleep, not spin: reading and writing need the cores.
 
-    Call it before torch is imported, which reads this once; what the user has set stays.
+    What oneDNN prepares for a layer is kept for few layers only: it lies between large tensors in memory that is kept
+    for the next ones (`keep_memory`), and would part it so that they do not fit. To prepare it anew costs little.
+
+    Call it before torch is imported, which reads both once; what the user has set stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 
 
 def give_back_memory() -> None:
