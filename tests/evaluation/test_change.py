@@ -14,6 +14,7 @@ from landweave.config import check
 from landweave.errors import ConfigError, GridError, OutputError, SampleError
 from landweave.evaluation import parts
 from landweave.evaluation.change import JUDGED, PICTURE, ChangeJob, lines, read_change, run, within
+from landweave.legend import LandClass, Legend
 from landweave.metrics.change import ChangeCounts, Changes, picture
 from landweave.raster.classes import read_legend
 from landweave.raster.read import read_map
@@ -129,6 +130,18 @@ def test_changes_outside_a_period_do_not_count(tmp_path: Path) -> None:
     early = judged(tmp_path / "early", **paths, since="2021-12-01")
     assert early["pixels"]["found"] == 16 * 16
     assert early["pixels"]["missed"] == 0
+
+
+def test_a_class_may_have_the_id_0(tmp_path: Path) -> None:
+    zero = Legend("zero", "", (LandClass(0, "Rock", "#808080"), LandClass(1, "Ice", "#ffffff")))
+    old, new = np.full(SHAPE, 255, np.uint8), np.full(SHAPE, 255, np.uint8)
+    old[:10], new[:10] = 0, 1
+    for name, each in (("from", old), ("to", new)):
+        write_map(tmp_path / "found" / f"{name}.tif", each, GRID, zero)
+    write_layer(tmp_path / "found" / "date.tif", np.full((1, *SHAPE), DAY, np.int32), GRID)
+    found = judged(tmp_path / "out", found=[tmp_path / "found"], truth=[tmp_path / "found"])
+    assert found["pixels"] == {"found": 10 * WIDTH, "false": 0, "missed": 0, "calm": (HEIGHT - 10) * WIDTH}
+    assert found["median_error_days"] == 0
 
 
 def test_lines_for_people(tmp_path: Path) -> None:

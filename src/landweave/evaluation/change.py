@@ -103,7 +103,8 @@ class Layers:
 
     def _indices(self, place: tuple[Path, int], window: Window) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
         ids = read_numbers(str(place[0]), window, (place[1],))[0]
-        return self.legend.to_indices(np.where(ids == 0, self.legend.nodata, ids))
+        # 0 is no class of most legends; where it is one, files have another number where nothing changed.
+        return self.legend.to_indices(ids if 0 in self.legend.ids else np.where(ids == 0, self.legend.nodata, ids))
 
 
 _NO_ID = 255
