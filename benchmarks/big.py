@@ -22,10 +22,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from landweave.jobs.worker import Setup, give_way, keep_memory, num_cores
+from landweave.jobs.worker import Setup, give_way, num_cores, one_heap
 
 # As `landweave map` does, before torch is imported.
-keep_memory()
+one_heap()
 give_way()
 
 import numpy as np

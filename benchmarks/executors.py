@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from landweave.jobs.worker import Setup, give_way, keep_memory
+from landweave.jobs.worker import Setup, give_way, one_heap
 
-keep_memory()
+one_heap()
 give_way()
 
 from landweave.jobs.executor import Executor

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landweave.jobs.worker import Setup, give_way, keep_memory, num_cores
+from landweave.jobs.worker import Setup, give_way, num_cores, one_heap
 
 # As `landweave map` does, before torch is imported.
-keep_memory()
+one_heap()
 give_way()
 
 import torch

@@ -25,7 +25,7 @@ from landweave.cli.series import series
 from landweave.cli.simulate import simulate
 from landweave.cli.train import train
 from landweave.errors import LandweaveError
-from landweave.jobs.worker import keep_memory
+from landweave.jobs.worker import one_heap
 
 # In the order of the pipeline, which is the order of the help.
 VERBS: dict[str, tuple[str, Callable[..., None] | typer.Typer]] = {
@@ -124,7 +124,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    keep_memory()
+    one_heap()
     sys.exit(run(sys.argv[1:]))
 
 

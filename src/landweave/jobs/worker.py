@@ -42,9 +42,9 @@ class Setup:
 
 _PREPARED = [Setup()]
 _HELD: list[Ticket] = []
-# From glibc's malloc.h: one arena, nothing by mmap, nothing given back at the end of the heap, which grows by 64 MiB.
-_ARENA_MAX, _MMAP_MAX, _TRIM_THRESHOLD, _TOP_PAD = -8, -4, -1, -2
-_MALLOC = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**26}
+# From glibc's malloc.h: one arena, what is large by mmap, nothing given back at the heap's end, which grows by 64 MiB.
+_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -8, -3, -1, -2
+_MALLOC = {_ARENA_MAX: 1, _MMAP_THRESHOLD: 2**25, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**26}
 
 
 def prepare(setup: Setup, own_process: bool = False) -> None:
@@ -56,7 +56,7 @@ def prepare(setup: Setup, own_process: bool = False) -> None:
     """
     _PREPARED[:] = [setup]
     if own_process:
-        keep_memory()
+        one_heap()
         logging.basicConfig(level=setup.log_level, format="%(levelname)s %(name)s: %(message)s", force=True)
         if setup.tickets and not _HELD:
             _HELD.append(setup.tickets.take())
@@ -87,13 +87,9 @@ def memory_limit_mb() -> int | None:
 def give_way() -> None:
     """Let threads of a computation that wait for each other sleep, not spin: reading and writing need the cores.
 
-    What oneDNN prepares for a layer is kept for few layers only: it lies between large tensors in memory that is kept
-    for the next ones (`keep_memory`), and would part it so that they do not fit. To prepare it anew costs little.
-
-    Call it before torch is imported, which reads both once; what the user has set stays.
+    Call it before torch is imported, which reads this once; what the user has set stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 
 
 def give_back_memory() -> None:
@@ -102,12 +98,13 @@ def give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def keep_memory() -> None:
-    """Let glibc keep what is freed, in one heap for all threads, and take it again for the next tensor.
+def one_heap() -> None:
+    """Let glibc take memory for all threads from one heap, and what is large from the system.
 
-    By default every large tensor is memory from the system, which fills it with zeros first: a quarter of the time of
-    a network with large activations. Call it before the process has a second thread: glibc settles the number of its
-    heaps when the first one comes.
+    Tensors of 32 MiB and more go back to the system when they are freed. Kept in the heap they would be a sixth faster,
+    but part it into pieces that the next ones do not fit: a map job would hold four times what its network needs.
+
+    Call it before the process has a second thread: glibc settles the number of its heaps when the first one comes.
     """
     with contextlib.suppress(OSError, AttributeError):
         malloc = ctypes.CDLL(None)

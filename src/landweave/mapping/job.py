@@ -142,12 +142,10 @@ class _Run:
     def _tasks(self) -> list[MapTask]:
         plan, order = self.prepared.plan, self.prepared.order(self.out)
         compared = compared_tiles(len(plan.pieces)) if self._compares else frozenset()
-        tasks = [
+        return [
             MapTask(order, piece.tile, tuple(self.prepared.scenes[i] for i in piece.scenes), number in compared)
             for number, piece in enumerate(plan.pieces)
         ]
-        # Tiles of one shape together: what one leaves in memory fits the next, which no tile at an edge does.
-        return sorted(tasks, key=lambda task: task.tile.seen.shape, reverse=True)
 
     @property
     def _compares(self) -> bool:

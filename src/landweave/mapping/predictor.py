@@ -54,7 +54,6 @@ class Network:
         self.card = card
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self._device = device
-        self._shape: tuple[int, ...] = ()
         is_moved = precision == "bf16" or card.sight != Sight(1, 0)
         self._format = torch.channels_last if is_moved else torch.contiguous_format
         ready = fuse(network) if precision == "bf16" else network
@@ -64,10 +63,6 @@ class Network:
     def scores(self, values: Float32[np.ndarray, "c h w"], valid: Bool[np.ndarray, "h w"]) -> Float[Tensor, "k h w"]:
         """Scores of every class."""
         batch = torch.from_numpy(values)[None]
-        if batch.shape != self._shape:
-            # What is kept from tiles of another shape would not fit, and lie beside what this one takes.
-            give_back_memory()
-            self._shape = batch.shape
         usable = None if valid.all() else torch.from_numpy(valid)[None]
         here = None if usable is None else usable.to(self._device)
         with torch.inference_mode():
