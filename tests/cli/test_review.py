@@ -66,6 +66,20 @@ def test_export(job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert pq.read_table(out)["event_id"].to_pylist() == ["event-00000", "event-00002"]
 
 
+def test_sample(job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], not_run: list[Server]) -> None:
+    out = tmp_path / "units"
+    words = ["review", "sample", str(job), "-o", str(out), "--least", "5", "--expect", "change=0.6", "--error", "0.05"]
+    assert run(words) == 0
+    said = capsys.readouterr().out
+    assert "Forest to Town" in said
+    assert f"landweave review {out}" in said
+    assert run(["review", str(out), "--port", "0"]) == 0
+    assert {event.kind for event in not_run[0].desk.job.events} == {"unit"}
+    assert run(words) == 1
+    for wrong in ("river=0.5", "change", "change=x"):
+        assert run([*words[:-2], "--expect", wrong]) == 2
+
+
 def test_mistakes_are_said_in_three_parts(job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in ([str(tmp_path / "nothing")], ["export", str(tmp_path)], [str(job), "--database", "mysql://x"],
                   [str(job), "--port", "0", "--host", "not a host"]):  # fmt: skip
@@ -91,4 +105,4 @@ def test_help_names_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["review"], ["review", "--help"]):
         assert run(words) in {0, 2}
         said = capsys.readouterr()
-        assert all(command in said.out + said.err for command in ("serve", "export"))
+        assert all(command in said.out + said.err for command in ("serve", "export", "sample"))

@@ -25,7 +25,7 @@ _START_S = 60
 @contextlib.contextmanager
 def running(collection: dict[str, Any], items: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Give the address of a STAC API that holds `items`."""
-    with _postgres() as settings:
+    with postgres() as settings:
         _load(settings, collection, items)
         port = _free_port()
         command = [
@@ -44,7 +44,7 @@ def running(collection: dict[str, Any], items: Sequence[dict[str, Any]]) -> Iter
 
 
 @contextlib.contextmanager
-def _postgres() -> Iterator[dict[str, str]]:
+def postgres() -> Iterator[dict[str, str]]:
     """Settings of a fresh database. PostgreSQL refuses root: there it runs as the user that Debian made for it."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
     folder = Path(tempfile.mkdtemp(prefix="landweave-postgres-", dir="/tmp"))

@@ -101,6 +101,59 @@ def export(
 _WORDS = {"approve": "approved", "discard": "discarded", "relabel": "relabelled"}
 
 
+@review.command()
+def sample(
+    job: JobFolder,
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder of the units.")],
+    *,
+    year: Annotated[int | None, typer.Option(help="Changes into this year's map; the last one.")] = None,
+    error: Annotated[float, typer.Option(help="Standard error wanted of the overall accuracy.")] = 0.01,
+    expect: Annotated[
+        list[str] | None, typer.Option(help="KIND=ACCURACY expected; change=0.7, rim=0.9, stable=0.95.")
+    ] = None,
+    draw: Annotated[int | None, typer.Option(help="Draw this many units; as many as --error asks for.", min=1)] = None,
+    least: Annotated[int, typer.Option(help="Units for each stratum at least.", min=2)] = 50,
+    rim_px: Annotated[int, typer.Option(help="How far the stratum around changes reaches.", min=0)] = 3,
+    seed: Annotated[int, typer.Option(help="Of the draw.", min=0)] = 0,
+    maps: Annotated[Path | None, typer.Option(help="Folder of the annual maps, if it was moved.")] = None,
+) -> None:
+    """Draw sampling units on the maps of two years, to be judged on the page and to give areas with intervals.
+
+    Example: landweave review sample changes/ -o units/
+
+    and then: landweave review units/
+    """
+    from landweave.cli.progress import draw as show
+    from landweave.review.events import NAME, read_events
+    from landweave.review.job import open_job
+    from landweave.review.sample import Wish
+    from landweave.review.sample import sample as run
+    from landweave.review.strata import EXPECTED
+
+    wish = Wish(year, error, {**EXPECTED, **_expected(expect or [])}, draw, least, rim_px, seed)
+    ending = show(run(open_job(job, maps=maps, has_scenes=False), out, wish))
+    header, units = read_events(out / NAME)
+    for stratum in header.more["strata"]:
+        typer.echo(f"{stratum['num_drawn']:6d} of {stratum['num_pixels']:9d} pixels  {stratum['name']}")
+    needed = header.more["design"]["needed"]
+    typer.echo(f"{len(units)} units; {needed} give a standard error of {error:g}. Judge them: landweave review {out}")
+    ending.leave()
+
+
+def _expected(texts: list[str]) -> dict[str, float]:
+    """What --expect says, by kind of stratum."""
+    found = {}
+    for text in texts:
+        kind, _, number = text.partition("=")
+        try:
+            found[kind.strip()] = float(number)
+        except ValueError:
+            kind = ""
+        if kind.strip() not in {"change", "rim", "stable"}:
+            raise typer.BadParameter(f"{text}; expected change=0.7, rim=0.9 or stable=0.95", param_hint="--expect")
+    return found
+
+
 def _require(*packages: str) -> None:
     import importlib.util
 

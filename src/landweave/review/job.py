@@ -92,12 +92,13 @@ def open_job(path: Path, series: Path | None = None, maps: Path | None = None, *
     beside = file.resolve().parent
     series = series or (beside / header.series if header.series else None)
     maps = maps or (beside / header.maps if header.maps else None)
+    known_maps = None if maps is None else Path(os.path.normpath(maps))
     if not has_scenes:
-        return Job(file, header, events, GeoBox((1, 1), Affine.identity(), None), (), None)
+        return Job(file, header, events, GeoBox((1, 1), Affine.identity(), None), (), known_maps)
     if series is None:
         raise ReviewError(f"{file}, which names no series", "events with the series that shows them", _SERIES)
     grid, scenes = _read_series(Path(os.path.normpath(series)))
-    return Job(file, header, events, grid, tuple(scenes), None if maps is None else Path(os.path.normpath(maps)))
+    return Job(file, header, events, grid, tuple(scenes), known_maps)
 
 
 _SERIES = "name its file with --series series.json"

@@ -40,7 +40,7 @@ async function begin() {
   if (row >= 0 && row < page.job.events) await show(row);
   else await go(false, null);
   refresh();
-  setInterval(() => { if (page.outbox.waiting) page.outbox.flush().then(refresh); }, RETRY_MS);
+  setInterval(() => { if (page.outbox.waiting || page.trouble) page.outbox.flush().then(refresh); }, RETRY_MS);
   setInterval(refresh, OTHERS_MS);
 }
 
@@ -68,7 +68,7 @@ function sayName() {
 const words = (extra) => ({ reviewer: page.reviewer, order: byId("order").value, shown: byId("shown").value, ...extra });
 
 async function go(back, after = page.event && page.event.row) {
-  const told = await attempt(() => ask("/api/next", words({ after, back })));
+  const told = await attempt(() => ask("/api/next", words({ after, back })), () => go(back, after));
   if (!told) return;
   page.place = told;
   byId("done").hidden = told.row !== null;
@@ -85,7 +85,7 @@ async function go(back, after = page.event && page.event.row) {
 
 async function show(row) {
   const turn = ++page.turn;
-  const event = await attempt(() => ask(`/api/events/${row}`, { reviewer: page.reviewer }));
+  const event = await attempt(() => ask(`/api/events/${row}`, { reviewer: page.reviewer }), () => show(row));
   if (!event || turn !== page.turn) return;
   page.event = event;
   byId("done").hidden = true;
@@ -319,6 +319,13 @@ async function refresh() {
   const told = await ask("/api/progress", { reviewer: page.reviewer }).catch(() => null);
   if (!told) return;
   page.progress = told;
+  // The server is back: what could not be shown is shown now.
+  if (page.trouble) {
+    const again = page.again;
+    page.trouble = null;
+    tellProblem(page.outbox);
+    if (again) act(again);
+  }
   byId("bar").value = told.events ? told.judged / told.events : 0;
   byId("counts").textContent = `${told.judged} of ${told.events} judged, ${told.mine} by you`;
   buttons();
@@ -333,13 +340,14 @@ function buttons() {
 
 // --- what goes wrong ---
 
-async function attempt(question) {
+async function attempt(question, again = null) {
   try {
     const told = await question();
     if (page.trouble) { page.trouble = null; tellProblem(page.outbox); }
     return told;
   } catch (error) {
     page.trouble = error;
+    page.again = again;
     tellProblem(page.outbox);
     return null;
   }
