@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from landweave.cli.executor import Machine, with_machine
-from landweave.cli.series_map import change, map_
 
 _SHOWN = 5
 
 series = typer.Typer(
-    help="Several years of scenes: select them, make labels from an old map, map them, find change.",
+    help="Several years of scenes: select them, make labels from an old map.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -62,7 +61,10 @@ def label(
     series_file: Annotated[Path, typer.Argument(metavar="SERIES", help="The series, from landweave series select.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The samples to write: samples.h5; again it goes on.")],
     *,
-    map_file: Annotated[Path, typer.Option("--map", help="The old map, a raster of class ids.")],
+    map_file: Annotated[Path | None, typer.Option("--map", help="The old map, a raster of class ids.")] = None,
+    decisions: Annotated[
+        Path | None, typer.Option(help="In place of a map: what people said of changes, decisions.parquet.")
+    ] = None,
     legend: Annotated[str | None, typer.Option(help="The map's legend; what its file tells.")] = None,
     legends: Annotated[Path | None, typer.Option(help="TOML: legends and crosswalks of your own.")] = None,
     to: Annotated[str | None, typer.Option(help="Legend of the labels; a crosswalk leads there.")] = None,
@@ -85,7 +87,31 @@ def label(
 
     From CORINE: landweave series label series.json --map corine.tif --legend corine-44 --to multiyear-11 --resample
     -o samples.h5
+
+    From a review: landweave series label series.json --decisions decisions.parquet --legend multiyear-11 -o more.h5
     """
+    values: dict[str, object] = {"series": series_file, "map": map_file, "legend": legend, "legends": legends, "to": to}
+    values |= {"truth": truth, "per_class": per_class, "resample": resample or None, "decisions": decisions}
+    values |= {"per": per if per != "year" else None}
+    told = {name: value for name, value in values.items() if value is not None}
+    if decisions is None:
+        _label(told, sets or [], out, machine)
+    else:
+        _label_reviewed(told, sets or [], out)
+
+
+def _label_reviewed(values: dict[str, object], sets: list[str], out: Path) -> None:
+    from landweave.cli.progress import draw
+    from landweave.config import check, override
+    from landweave.datasets.points import open_points
+    from landweave.series import reviewed
+
+    draw(reviewed.run(check(reviewed.ReviewedSamples, override(values, sets), "options"), out))
+    points = open_points(out)
+    typer.echo(f"{len(points)} points of {len(set(points.block.tolist()))} reviewed places in {out}")
+
+
+def _label(values: dict[str, object], sets: list[str], out: Path, machine: Machine) -> None:
     from landweave.cli.progress import draw
     from landweave.config import check, override
     from landweave.datasets.points import open_points
@@ -93,11 +119,7 @@ def label(
     from landweave.series.labelplan import LabelJob
     from landweave.series.purity import lines, read_purity
 
-    values: dict[str, object] = {"series": series_file, "map": map_file, "legend": legend, "legends": legends, "to": to}
-    values |= {"truth": truth, "per_class": per_class, "per": per, "resample": resample}
-    job = check(
-        LabelJob, override({name: told for name, told in values.items() if told is not None}, sets or []), "options"
-    )
+    job = check(LabelJob, override(values, sets), "options")
     folder = labelling.folder_of(out)
     ending = draw(labelling.run(job, out, machine.begin(folder)))
     for line in lines(read_purity(folder / labelling.PURITY)):
@@ -129,13 +151,19 @@ def import_(
         return
     if not name or folder is None or out is None:
         raise typer.BadParameter("give NAME, FOLDER and -o samples.h5, or --list", param_hint="NAME")
-    parts = tuple(float(part) for part in fractions.split(","))
-    points = import_series(name, folder, out, parts, seed)  # type: ignore[arg-type]
+    points = import_series(name, folder, out, _three(fractions), seed)
     counted = ", ".join(f"{len(points.of_part(part))} {part}" for part in ("train", "validation", "test"))
     shown = f"{points.valid.shape[1]} dates, {len(points.bands)} bands, {len(points.legend)} classes"
     typer.echo(f"{len(points)} points ({counted}) with {shown} in {out}")
 
 
-_VERBS = {"select": select, "label": label, "import": import_, "map": map_, "change": change}
-for _name, _function in _VERBS.items():
+def _three(text: str) -> tuple[float, float, float]:
+    try:
+        train, validation, test = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter("three numbers, for example 0.6,0.2,0.2", param_hint="--fractions") from error
+    return train, validation, test
+
+
+for _name, _function in (("select", select), ("label", label), ("import", import_)):
     series.command(_name, no_args_is_help=True)(_function)

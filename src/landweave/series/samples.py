@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,15 @@ from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from landweave.datasets.points import Points, join, write_points
+from landweave.datasets.raw import centres
+from landweave.legend import Legend
 from landweave.raster.dates import days
 from landweave.series.draws import lowest
 from landweave.series.labelblocks import Order, load_arrays
 from landweave.series.plan import Series
 
 _CLASSES = 256
+Arrays = Mapping[str, NDArray[Any]]
 
 
 def write_samples(
@@ -45,27 +48,33 @@ def write_samples(
     return points
 
 
-def _points(series: Series, order: Order, chosen: dict[str, NDArray[Any]]) -> Points:
+def _points(series: Series, order: Order, chosen: Arrays) -> Points:
     if order.job["per"] == "series":
-        return _of_dates(series, order, chosen, np.ones(len(order.years), np.bool_), max(order.years))
-    return join([_of_dates(series, order, chosen, np.array(order.years) == year, year) for year in series.years])
+        return points_of(series, order.legend, chosen, np.ones(len(order.years), np.bool_), max(order.years))
+    years = np.array(order.years)
+    return join([points_of(series, order.legend, chosen, years == year, year) for year in series.years])
 
 
-def _of_dates(
-    series: Series, order: Order, chosen: dict[str, NDArray[Any]], here: NDArray[np.bool_], year: int
-) -> Points:
-    """The pixels with the dates `here`, labelled for `year`."""
+def points_of(series: Series, legend: Legend, chosen: Arrays, here: NDArray[np.bool_], year: int) -> Points:
+    """Pixels of a series as points, labelled for one year.
+
+    Args:
+        series: Of the pixels.
+        legend: Of the labels.
+        chosen: values (T, C, n), valid (T, n), place (n, 2) as (row, col) of the grid, label, block and part (n).
+        here: Which dates of the series are taken.
+        year: That the labels are of.
+    """
     num = len(chosen["label"])
-    rows, cols = chosen["place"].T
-    x, y = series.grid.affine * (cols + 0.5, rows + 0.5)
+    x, y = centres(series.grid, *chosen["place"].T)
     return Points(
         values=np.ascontiguousarray(chosen["values"][here].transpose(2, 0, 1)),
         valid=np.ascontiguousarray(chosen["valid"][here].T),
         days=np.tile(days(series.dates)[here].astype(np.int32), (num, 1)),
         label=chosen["label"].astype(np.int16),
         year=np.full(num, year, np.int16),
-        x=np.asarray(x, np.float64),
-        y=np.asarray(y, np.float64),
+        x=x,
+        y=y,
         block=chosen["block"].astype(np.int32),
         part=chosen["part"].astype(np.uint8),
         sensor=series.sensor,
@@ -73,5 +82,5 @@ def _of_dates(
         unit=series.unit,
         pixel_size_m=abs(float(series.grid.affine.a)),
         crs="" if series.grid.crs is None else str(series.grid.crs),
-        legend=order.legend,
+        legend=legend,
     )
