@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64, Shaped, UInt8
+from jaxtyping import Float64, Int32, Int64, Shaped, UInt8, UInt64
 
 from landweave.patches.sample import SPLITS
 from landweave.patches.split import Fractions, deal
 from landweave.tiling import Window
-from landweave.train.draw import sample_keys, uniform
 
 # A draw that hits its number on average misses it half of the time; four deviations more hardly ever do.
 _DEVIATIONS = 4.0
@@ -28,8 +27,21 @@ def chances(seed: int, stream: int, window: Window, width: int) -> Float64[np.nd
     """
     rows, cols = (np.arange(first, first + size) for first, size in
                   ((window.row, window.height), (window.col, window.width)))  # fmt: skip
-    places = (rows[:, None] * width + cols).ravel()
-    return uniform(sample_keys(seed, 0, places), stream).reshape(window.shape)
+    places = (rows[:, None] * width + cols).astype(np.uint64)
+    start = _mixed(_mixed(np.array([seed % 2**63], np.uint64)) + np.uint64(stream))
+    with np.errstate(over="ignore"):
+        drawn = _mixed(start + places)
+    return np.asarray((drawn >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+
+
+def _mixed(value: UInt64[np.ndarray, "..."]) -> UInt64[np.ndarray, "..."]:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit in moves every bit out."""
+    # As in train/draw.py, which needs torch: seconds that workers of this job would pay for nothing.
+    with np.errstate(over="ignore"):
+        value = value + np.uint64(0x9E3779B97F4A7C15)
+        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(value ^ (value >> np.uint64(31)))
 
 
 def allot(counts: Sequence[int], num: int, floor: int) -> Int64[np.ndarray, " k"]:
