@@ -68,7 +68,7 @@ def recipe(samples: Path, network: str = "lstm", **changes: Any) -> SeriesRecipe
         "network": network,
         "arguments": SMALL.get(network, {}),
         "optimiser": {"rate": 0.01},
-        "epochs": 25,
+        "epochs": 16,
         "batch_global": 16,
         "precision": "fp32",
         "log_every_steps": 2,

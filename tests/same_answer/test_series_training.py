@@ -16,7 +16,7 @@ from landweave.parallel.world import World
 from landweave.recipe.series import run
 
 # Batches of 16, 16, 16 and 12 or 13: the last one shares unevenly between two ranks.
-EPOCHS, NUM_TRAIN = 3, 61
+EPOCHS, NUM_TRAIN = 2, 61
 RECIPES: dict[str, dict[str, Any]] = {
     "lstm": {"epochs": EPOCHS},
     "transformer": {"epochs": EPOCHS, "optimiser": {"rate": 0.003}, "class_weights": "balanced"},
@@ -42,7 +42,7 @@ def test_a_run_stopped_anywhere_and_resumed_is_the_run_that_was_not(samples: Pat
     whole = list(run(asked, tmp_path / "whole", World()))
     # Two records an epoch of steps, one of its end.
     assert len(whole) == 3 * EPOCHS
-    for num_records in (1, 2, 3, 5):
+    for num_records in (1, 5):
         out = tmp_path / str(num_records)
         making.stop_after(run(asked, out, World()), num_records)
         assert not (out / "card").exists()
