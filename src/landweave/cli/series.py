@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from landweave.cli.executor import Machine, with_machine
+from landweave.cli.series_map import change, map_
 
 _SHOWN = 5
 
 series = typer.Typer(
-    help="Several years of scenes: select them, make labels from an old map.",
+    help="Several years of scenes: select them, make labels from an old map, map them, find change.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -165,5 +166,6 @@ def _three(text: str) -> tuple[float, float, float]:
     return train, validation, test
 
 
-for _name, _function in (("select", select), ("label", label), ("import", import_)):
+_VERBS = {"select": select, "label": label, "import": import_, "map": map_, "change": change}
+for _name, _function in _VERBS.items():
     series.command(_name, no_args_is_help=True)(_function)
