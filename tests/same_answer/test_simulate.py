@@ -39,12 +39,19 @@ SEED, SIZE = 15, 120
 JULY = dt.date(2023, 7, 12)
 FIRST, LAST = dt.date(2017, 7, 1), dt.date(2023, 7, 1)
 OLD = OldMap(date=FIRST, omission={"Cropland": 0.2, "Grassland": 0.3}, commission={"Shrubland": 0.2}, patch_m=90)
-# Every term at once: two regions, clouds, snow, a swath edge, felling and building.
+# Every term at once: two regions, clouds, snow, a swath edge, felling and building, and what differs from day to day.
 BUSY: dict[str, Any] = {
     "height_px": SIZE,
     "width_px": SIZE,
     "region_km": 0.8,
-    "regions": [{"felling": 0.08, "building": 0.1}, {"soils": ["soil_red", "soil_ochre"], "delay_days": -20}],
+    "regions": [
+        {"felling": 0.08, "building": 0.1, "regrowth_days": 700, "stand_m": 150},
+        {"soils": ["soil_red", "soil_ochre"], "delay_days": -20, "renewal": 0.1},
+    ],
+    "season_days": 5,
+    "shift_m": 4,
+    "residual": 1,
+    "late": 0.4,
     "scenes": [
         {"sensor": "sentinel-2-l2a", "date": "2023-07-12", "cloud": 0.35, "snow_m": 260.0, "gap": 0.15},
         {"sensor": "landsat-8-c2l2", "date": "2020-06-02", "cloud": 0.35, "gap": 0.2},
@@ -343,7 +350,7 @@ def test_one_process_and_a_pool_make_the_same_parts(tmp_path: Path) -> None:
         outcomes = {outcome.key: outcome.error for outcome in executor.run(make_part, tasks)}
         assert outcomes == {task.key: None for task in tasks}
         made[name] = {path.relative_to(folder).as_posix(): file_sha256(path) for path in folder.rglob("*.tif")}
-    assert len(made["serial"]) == 2 * (8 + 2)
+    assert len(made["serial"]) == 2 * (8 + 3)
     assert made["pool"] == made["serial"]
 
 
