@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pyarrow
 import pyarrow.parquet
+import pyproj
 import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio import Affine
@@ -51,6 +52,25 @@ def write_sinop(folder: Path) -> np.ndarray:
     for name, layers in zip(("ndvi", "evi"), numbers, strict=True):
         write_tile(folder / f"sinop-crop-{name}.tif", layers, square(6, SINUSOIDAL, 231.656), nodata=-3000)
     return numbers
+
+
+def write_rasters(folder: Path) -> None:
+    """NDVI of three dates as JPEG 2000, and six places with their cover."""
+    grid = square(20, SINUSOIDAL, 231.66)
+    for number, date in enumerate(("2013-09-14", "2013-10-16", "2013-11-17")):
+        numbers = np.full((1, 20, 20), 5000 + number, np.int16)
+        numbers[0, 4, 3] = -3105
+        write_tile(folder / "mod13q1" / f"TERRA_MODIS_012010_NDVI_{date}.jp2", numbers, grid)
+    there = pyproj.Transformer.from_crs(SINUSOIDAL, "EPSG:4326", always_xy=True)
+    rows = [["id", "longitude", "latitude", "start_date", "end_date", "label"]]
+    for number in range(6):
+        lon, lat = there.transform(*(grid.affine * (number + 0.5, 4.5)))
+        rows.append(
+            [str(number), f"{lon:.6f}", f"{lat:.6f}", "2013-09-14", "2014-08-29", ("Forest", "Pasture")[number % 2]]
+        )
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    with (folder / "samples" / "samples_sinop_crop.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
 
 
 def write_bavaria_means(folder: Path, num: int = 6, dates: int = 3) -> list[list[float]]:

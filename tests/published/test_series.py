@@ -20,6 +20,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "sits-modis": lambda folder: published.write_sits(folder, "samples_modis_4bands.npz", bands=4),
     "sits-ndvi": lambda folder: published.write_sits(folder, "samples_modis_ndvi.npz", bands=1),
     "sits-sinop": published.write_sinop,
+    "sits-rasters": published.write_rasters,
     "bavaria-fields": published.write_bavaria_means,
     "bavaria-images": published.write_bavaria_images,
     "cropharvest": published.write_cropharvest,
@@ -84,6 +85,16 @@ def test_stack_of_sinop(tmp_path: Path) -> None:
     assert not points.valid[2 * 6 + 3, 5]
     assert points.valid.sum() == 36 * 392 - 1
     assert set(points.label.tolist()) == {-1}
+
+
+def test_samples_on_rasters(tmp_path: Path) -> None:
+    points = read("sits-rasters", tmp_path)
+    assert points.values.shape == (6, 3, 1)
+    np.testing.assert_allclose(points.values[0, :, 0], [0.5, 0.5001, 0.5002], atol=1e-6)
+    np.testing.assert_array_equal(points.valid.all(1), [True, True, True, False, True, True])
+    assert points.legend.names == ("Forest", "Pasture")
+    np.testing.assert_array_equal(points.label, [0, 1, 0, 1, 0, 1])
+    np.testing.assert_array_equal(points.days[0], days(["2013-09-14", "2013-10-16", "2013-11-17"]))
 
 
 def test_means_of_bavarian_fields(tmp_path: Path) -> None:

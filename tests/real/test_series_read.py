@@ -17,6 +17,7 @@ FOLDERS = {
     "sits-modis": ("sits_samples", (1218, 23, 4), 4, "2000-09-13", "2016-08-28"),
     "sits-ndvi": ("sits_samples", (1218, 12, 1), 4, "2000-09-13", "2016-08-28"),
     "sits-sinop": ("sits_sinop_modis_2000_2017", (1600, 392, 2), 0, "2000-02-18", "2017-02-18"),
+    "sits-rasters": ("sits_rasters", (18, 12, 1), 4, "2013-09-14", "2014-08-29"),
     "bavaria-fields": ("bavaria_s2_fields", (301, 14, 13), 34, "2018-02-15", "2018-08-30"),
     "bavaria-images": ("bavaria_s2_image_ts", (11080, 14, 12), 2, "2018-03-08", "2018-07-26"),
     "cropharvest": ("cropharvest_togo_point", (289, 12, 13), 0, "2019-02-06", "2020-01-02"),

@@ -40,6 +40,7 @@ SERIES: dict[str, Published] = {
     "sits-modis": Published(modis.read_4bands, "1,218 MODIS series, 4 bands, 4 classes (sits)"),
     "sits-ndvi": Published(modis.read_ndvi, "1,218 MODIS series of NDVI, 12 dates, 4 classes (sits)"),
     "sits-sinop": Published(modis.read_sinop, "NDVI and EVI of 40 x 40 MODIS pixels since 2000, no labels (sits)"),
+    "sits-rasters": Published(modis.read_rasters, "NDVI of 12 MODIS dates at 18 places, 4 classes (sits)"),
     "bavaria-fields": Published(fields.read_means, "301 fields, 14 dates of Sentinel-2 means, crop codes (WorldCrops)"),
     "bavaria-images": Published(fields.read_images, "pixels of 20 fields, Sentinel-2 2018, 2 crops (WorldCrops)"),
     "cropharvest": Published(
