@@ -231,3 +231,16 @@ def test_classical_models_run_in_one_process(samples: Path, tmp_path: Path) -> N
     object.__setattr__(world, "size", 2)
     with pytest.raises(ConfigError, match="one process"):
         list(run(recipe(samples, "forest"), tmp_path / "run", world))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("network", ["lstm", "transformer", "tempcnn", "ltae"])
+def test_a_gpu_learns_series(samples: Path, tmp_path: Path, network: str) -> None:
+    world = World(device=torch.device("cuda", 0))
+    records = list(run(recipe(samples, network, precision="auto"), tmp_path / "run", world))
+    assert isinstance(records[-1], EpochRecord)
+    assert records[-1].figures["overall_accuracy"] > 0.8
+    points = make_points()
+    on_gpu = Answer(tmp_path / "run/card", device="cuda").scores(points.values, points.valid, points.days)
+    on_cpu = Answer(tmp_path / "run/card").scores(points.values, points.valid, points.days)
+    torch.testing.assert_close(on_gpu, on_cpu, rtol=1e-2, atol=1e-2)

@@ -20,8 +20,9 @@ def mean(x: Float[Tensor, "b t d"], valid: Bool[Tensor, "b t"]) -> Float[Tensor,
 
 
 def usable(valid: Bool[Tensor, "b t"]) -> Bool[Tensor, "b t"]:
-    """The valid dates, and all dates of a series without any: attention over nothing would be NaN."""
-    return valid | ~valid.any(1, keepdim=True)
+    """The valid dates, and the first date of a series without any: attention over nothing would be NaN."""
+    first = valid[:, :1] | ~valid.any(1, keepdim=True)
+    return torch.cat([first, valid[:, 1:]], 1)
 
 
 def waves(days: Float[Tensor, "b t"], width: int, longest: float = 1000.0) -> Float[Tensor, "b t {width}"]:
