@@ -163,6 +163,12 @@ def open_own(job: Job) -> Store:
     return open_store(address_of(None, job.folder), job.header.job)
 
 
+def fresh_desk(job: Job, folder: Path) -> Desk:
+    """A job on which nothing was decided yet, in a database of its own."""
+    folder.mkdir(exist_ok=True)
+    return Desk(job, open_store(address_of(None, folder), job.header.job))
+
+
 def make_guard(token: str = TOKEN) -> Guard:
     return Guard(token, frozenset({HOST, "localhost:8765"}), "landweave-8765")
 

@@ -14,6 +14,7 @@ from tests.review.making import (
     TOKEN,
     Asking,
     draft,
+    fresh_desk,
     light_job,
     make_events,
     make_guard,
@@ -26,15 +27,20 @@ from landweave.errors import OutputError
 from landweave.legend import LandClass, Legend
 from landweave.review.app import make_app
 from landweave.review.desk import Desk
-from landweave.review.job import open_job
+from landweave.review.job import Job, open_job
 from landweave.review.store import Store
 
 NASTY = '<img src=x onerror="alert(1)"> & \u202e "quotes" \U0001f33f'
 
 
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    return light_job(tmp_path_factory.mktemp("app"))
+
+
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return open_desk(tmp_path)
+def desk(job: Job, tmp_path: Path) -> Desk:
+    return fresh_desk(job, tmp_path)
 
 
 @pytest.fixture
@@ -147,6 +153,7 @@ def test_what_means_nothing_is_said(ask: Asking, path: str) -> None:
     "/pictures/0/0/..%2f..%2ftoken", "/labels/0/..%2fbefore.png", "/static/C:%5cwindows", "/openapi.json", "/docs",
 ])  # fmt: skip
 def test_no_path_leads_to_a_file(ask: Asking, desk: Desk, path: str) -> None:
+    desk.job.folder.mkdir(exist_ok=True)
     (desk.job.folder / "token").write_text("the secret of the test", encoding="utf-8")
     answer = ask.get(path)
     assert answer.status_code in {401, 404, 422}
@@ -231,12 +238,11 @@ def test_the_page_names_nothing_elsewhere_and_has_no_script_inside(ask: Asking) 
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script.text)
 
 
-def test_labels_with_marks_in_them_travel_as_they_are(tmp_path: Path) -> None:
-    job = light_job(tmp_path)
+def test_labels_with_marks_in_them_travel_as_they_are(job: Job, tmp_path: Path) -> None:
     classes = [LandClass(number, f"{NASTY}{number}", "#112233") for number in (1, 2, 5)]
     legend = Legend("nasty", "a test", tuple(classes))
     job = replace(job, header=replace(job.header, legend=legend))
-    answer = Asking(make_app(Desk(job, open_own(job)), make_guard())).get("/api/job")
+    answer = Asking(make_app(fresh_desk(job, tmp_path), make_guard())).get("/api/job")
     assert answer.json()["legend"][0]["name"] == f"{NASTY}1"
     assert answer.headers["Content-Type"] == "application/json"
 

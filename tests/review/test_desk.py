@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.review.making import draft, make_events, open_desk, parts
+from tests.review.making import draft, fresh_desk, light_job, make_events, parts
 
 from landweave.errors import LandweaveError, LegendError, ReviewError
 from landweave.review.desk import Desk
+from landweave.review.job import Job
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    return light_job(tmp_path_factory.mktemp("desk"))
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return open_desk(tmp_path)
+def desk(job: Job, tmp_path: Path) -> Desk:
+    return fresh_desk(job, tmp_path)
 
 
 def decide(desk: Desk, number: int, **changes: Any) -> Any:
@@ -63,15 +70,10 @@ def test_orders(desk: Desk) -> None:
     assert desk.order == "doubt"
 
 
-def test_the_most_doubtful_and_the_largest_come_first(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from tests.review.making import light_job, open_own
-
-    job = light_job(tmp_path)
+def test_the_most_doubtful_and_the_largest_come_first(job: Job, tmp_path: Path) -> None:
     sure, sizes = (0.9, None, 0.3, 0.9, 0.5, 0.1), (1, 2, 9, 3, 2, 2)
     changed = [replace(one, probability=p, area_ha=a) for one, p, a in zip(job.events, sure, sizes, strict=True)]
-    desk = Desk(replace(job, events=tuple(changed)), open_own(job))
+    desk = fresh_desk(replace(job, events=tuple(changed)), tmp_path)
     assert follow(desk, 6, order="doubt") == [1, 5, 2, 4, 0, 3]
     assert follow(desk, 6, order="size") == [2, 3, 1, 4, 5, 0]
 
@@ -117,8 +119,7 @@ def test_progress_counts_everybody_and_how_far_they_agree(desk: Desk) -> None:
     assert (pair["names"], pair["both"], pair["same"]) == (["Ada", "Bob"], 2, 1)
 
 
-def test_two_desks_on_one_database_see_each_other(tmp_path: Path) -> None:
-    desk = open_desk(tmp_path)
+def test_two_desks_on_one_database_see_each_other(desk: Desk) -> None:
     other = Desk(desk.job, desk.store)
     decide(desk, 0)
     assert follow(other, 2) == [1, 2]
@@ -126,10 +127,7 @@ def test_two_desks_on_one_database_see_each_other(tmp_path: Path) -> None:
     assert desk.progress("Ada")["judged"] == 2
 
 
-def test_decisions_on_events_that_are_gone_do_no_harm(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    desk = open_desk(tmp_path)
+def test_decisions_on_events_that_are_gone_do_no_harm(desk: Desk) -> None:
     decide(desk, 5)
     fewer = Desk(replace(desk.job, events=desk.job.events[:5]), desk.store)
     assert fewer.progress("Ada")["judged"] == 0

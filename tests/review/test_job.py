@@ -102,3 +102,17 @@ def test_a_series_that_does_not_fit_is_refused(folder: Path, what: str) -> None:
     with pytest.raises((ReviewError, CatalogError)) as caught:
         open_job(folder)
     parts(caught.value)
+
+
+def test_maps_beside_the_events_come_first(folder: Path, tmp_path: Path) -> None:
+    (folder / "annual").mkdir()
+    assert open_job(folder).maps == folder
+    assert open_job(folder, maps=tmp_path).maps == tmp_path
+
+
+def test_nothing_to_judge_is_said_but_can_be_sampled(folder: Path) -> None:
+    write_events(folder / NAME, header(), [])
+    with pytest.raises(ReviewError) as caught:
+        open_job(folder)
+    parts(caught.value)
+    assert open_job(folder, has_scenes=False).events == ()

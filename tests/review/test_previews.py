@@ -182,3 +182,10 @@ def test_overviews_show_what_the_pixels_do(tmp_path: Path) -> None:
     shape = tuple(min(a, b) for a, b in zip(near.shape, values.shape, strict=True))
     same = [one[: shape[0], : shape[1], : shape[2]] for one in (near, values)]
     assert np.corrcoef(same[0].ravel(), same[1].ravel())[0, 1] > 0.9
+
+
+def test_a_large_event_whose_scene_is_gone_still_has_a_frame(tmp_path: Path) -> None:
+    job = large_job(tmp_path, has_overviews=True)
+    (tmp_path / "series" / "large.tif").unlink()
+    assert Previews(job).frame(0).is_part
+    assert Previews(replace(job, scenes=())).frame(0).is_part

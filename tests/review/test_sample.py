@@ -171,3 +171,13 @@ def test_the_file_is_as_any_file_of_events(job: Job, tmp_path: Path) -> None:
     assert header.legend == LEGEND
     assert len(events) == 200
     assert header.more["design"]["kind"] == "stratified random sample"
+
+
+def test_maps_without_a_change_can_be_sampled_too(made: Path, tmp_path: Path) -> None:
+    job = spoiled(made, tmp_path / "copy")
+    assert job.maps is not None
+    for year in (2019, 2020):
+        write_map(job.maps / "annual" / f"{year}.tif", ground([]), grid_of(), LEGEND)
+    none = replace(job, events=())
+    units = drawn(none, tmp_path / "units", Wish(error=0.02))
+    assert {event.stratum for event in units.events} == {"stable Forest", "stable Meadow"}

@@ -110,7 +110,7 @@ def read_events(path: Path) -> tuple[Header, tuple[Event, ...]]:
     """What stands in a file of events, in its order.
 
     Raises:
-        ReviewError: It is missing, damaged, of another format, empty, or names an event twice.
+        ReviewError: It is missing, damaged, of another format, or names an event twice.
         LegendError: A class is none of its legend.
     """
     try:
@@ -230,8 +230,6 @@ def _number(value: float | None) -> float | None:
 
 
 def _check(path: Path, classes: Legend, events: Sequence[Event]) -> None:
-    if not events:
-        raise ReviewError(f"{path}, which holds no event", "at least one event or sampling unit", _MAKE)
     seen: set[str] = set()
     if doubles := sorted({event.id for event in events if event.id in seen or seen.add(event.id)}):  # type: ignore[func-returns-value]
         raise _damaged(path, f"with {doubles[:5]} more than once")

@@ -91,14 +91,26 @@ def open_job(path: Path, series: Path | None = None, maps: Path | None = None, *
     header, events = read_events(file)
     beside = file.resolve().parent
     series = series or (beside / header.series if header.series else None)
-    maps = maps or (beside / header.maps if header.maps else None)
-    known_maps = None if maps is None else Path(os.path.normpath(maps))
+    known_maps = _find_maps(maps, beside, header)
     if not has_scenes:
         return Job(file, header, events, GeoBox((1, 1), Affine.identity(), None), (), known_maps)
+    if not events:
+        # Units may still be drawn on its maps: what was not found is looked for in a sample.
+        raise ReviewError(f"{file}, which holds no event", "at least one event or sampling unit", "lower min_area")
     if series is None:
         raise ReviewError(f"{file}, which names no series", "events with the series that shows them", _SERIES)
     grid, scenes = _read_series(Path(os.path.normpath(series)))
     return Job(file, header, events, grid, tuple(scenes), known_maps)
+
+
+def _find_maps(told: Path | None, beside: Path, header: Header) -> Path | None:
+    """Where annual/YEAR.tif lies: where somebody says, beside the events, or where these say."""
+    if told is not None:
+        return told
+    # The maps that hold the very changes that are judged come before those that they were found in.
+    if (beside / "annual").is_dir():
+        return beside
+    return Path(os.path.normpath(beside / header.maps)) if header.maps else None
 
 
 _SERIES = "name its file with --series series.json"

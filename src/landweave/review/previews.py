@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, UInt8
 from odc.geo.geobox import GeoBox
 from PIL import Image
 
-from landweave.errors import ReviewError
+from landweave.errors import ReviewError, SceneError
 from landweave.raster.overview import has_overview, read_overview
 from landweave.raster.read import read, read_map
 from landweave.raster.scene import Scene
@@ -66,7 +66,12 @@ class Previews:
 
     def _has_overviews(self, factor: int) -> bool:
         """Whether a scene can be looked at from afar; the others of a series are made alike."""
-        return any(has_overview(file.href, factor) for file in list(self.job.scenes[0].files.values())[:1])
+        files = list(self.job.scenes[0].files.values()) if self.job.scenes else []
+        try:
+            return any(has_overview(file.href, factor) for file in files[:1])
+        except SceneError:
+            # A scene that is gone takes its own picture away, not the event.
+            return False
 
     def sides(self, row: int) -> tuple[int | None, int | None]:
         """Places in the series of the nearest scenes before and after an event that show it; None where none is.

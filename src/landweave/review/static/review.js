@@ -110,7 +110,7 @@ async function ahead() {
   for (const side of ["before", "after"]) {
     if (Number.isInteger(sides[side])) for (const look of ["true", "false"]) new Image().src = address(told.row, sides[side], look);
   }
-  ask(`/api/events/${told.row}/series`).catch(() => null);
+  ask(`/api/events/${told.row}/series`, { job: page.stamp }).catch(() => null);
 }
 
 // --- what is shown ---
@@ -272,7 +272,8 @@ function pick(place) {
 }
 
 async function fillChart(event, turn) {
-  const series = await ask(`/api/events/${event.row}/series`).catch((error) => ({ error }));
+  // Browsers keep the answer; the job in its address keeps those of two jobs apart.
+  const series = await ask(`/api/events/${event.row}/series`, { job: page.stamp }).catch((error) => ({ error }));
   if (turn !== page.turn) return;
   if (series.error) page.chart.clear(series.error.message);
   else page.chart.show(series, event.date);
