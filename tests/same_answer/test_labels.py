@@ -12,6 +12,7 @@ from landweave.config import check
 from landweave.datasets.points import open_points
 from landweave.jobs.pool import Pool
 from landweave.jobs.serial import Serial
+from landweave.jobs.spark import Spark, stop
 from landweave.series.label import PURITY, folder_of, run
 from landweave.series.labelplan import LabelJob
 from landweave.series.purity import read_purity
@@ -60,3 +61,12 @@ def test_a_job_that_was_stopped_goes_on(land: dict[str, Any], whole: Path, tmp_p
 def test_another_seed_gives_other_samples(land: dict[str, Any], whole: Path, tmp_path: Path) -> None:
     label(land, tmp_path / "samples.h5", seed=1)
     assert open_points(tmp_path / "samples.h5").identity != open_points(whole).identity
+
+
+@pytest.mark.spark
+def test_spark_does_not_show(land: dict[str, Any], whole: Path, tmp_path: Path) -> None:
+    try:
+        label(land, tmp_path / "samples.h5", Spark("local[2]"), core_px=32)
+    finally:
+        stop()
+    assert (tmp_path / "samples.h5").read_bytes() == whole.read_bytes()
