@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, Int32, Int64, UInt8
 from pydantic import Field
 
 from landweave.config import Config
-from landweave.series.sequence import BLOCK, changing, chosen, filled, median_filter, mode_filter, votes
+from landweave.series.sequence import BLOCK, changing, filled, median_filter, mode_filter, votes
 from landweave.series.timeline import Timeline
 
 SURE = 255
@@ -184,21 +184,22 @@ def step_place(
         new: Label after.
         since: Places up to this one do not count.
     """
-    num = len(labels)
     total = np.zeros(labels.shape[1], np.int16)
     best = np.full(labels.shape[1], np.iinfo(np.int16).max, np.int16)
-    first, last = np.ones_like(since), np.ones_like(since)
+    first, last = np.ones_like(total), np.ones_like(total)
+    begins = since.astype(np.int16)
     # Convolving with a step is the sum after a place less the sum before; the sum of all being fixed, it is greatest
     # where the sum before is smallest.
-    for place in range(num):
-        allowed = (place > since) & (total <= best)
-        better = allowed & (total < best)
-        best[better], first[better] = total[better], place
-        last[allowed] = place
-        counts = place >= since
-        total += ((labels[place] == new) & counts).view(np.int8)
-        total -= ((labels[place] == old) & counts).view(np.int8)
-    middle: Int64[np.ndarray, " n"] = (first + last) // 2
+    for place, one in enumerate(labels):
+        allowed = begins < place
+        better, equal = allowed & (total < best), allowed & (total <= best)
+        first = np.where(better, np.int16(place), first)
+        last = np.where(equal, np.int16(place), last)
+        best = np.where(better, total, best)
+        counts = begins <= place
+        total += ((one == new) & counts).view(np.int8)
+        total -= ((one == old) & counts).view(np.int8)
+    middle: Int64[np.ndarray, " n"] = ((first + last) // 2).astype(np.int64)
     return middle
 
 
@@ -206,12 +207,13 @@ def run_length(
     labels: UInt8[np.ndarray, "s n"], new: UInt8[np.ndarray, " n"], place: Int64[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
     """How many maps in a row show `new`, from the first one at or after `place` that does."""
-    length, is_over = np.zeros_like(place), np.zeros(len(place), np.bool_)
+    begin, length = place.astype(np.int16), np.zeros(len(place), np.int16)
+    is_over = np.zeros(len(place), np.bool_)
     for number, one in enumerate(labels):
-        here = (one == new) & (number >= place) & ~is_over
+        here = (one == new) & (begin <= number) & ~is_over
         is_over |= (length > 0) & ~here
-        length += here
-    return length
+        length += here.view(np.int8)
+    return length.astype(np.int64)
 
 
 def num_returns(labels: UInt8[np.ndarray, "s n"]) -> UInt8[np.ndarray, " n"]:
@@ -245,7 +247,7 @@ def before_first(
     ends = np.full(num_pixels, num_maps)
     # Written backwards, so that the first of a pixel's changes is the one that stays.
     ends[pixel[::-1]] = place[::-1]
-    found: Bool[np.ndarray, "s n"] = np.arange(num_maps)[:, None] < ends
+    found: Bool[np.ndarray, "s n"] = np.arange(num_maps, dtype=np.int16)[:, None] < ends.astype(np.int16)
     return found
 
 
@@ -279,10 +281,12 @@ def mean_top(
     ends: Int64[np.ndarray, " n"],
 ) -> UInt8[np.ndarray, " n"]:
     """Mean probability of `label` from `begins` to before `ends`: 0 where another one is on top."""
-    total = np.zeros(len(label), np.uint32)
+    # Sums of so few bytes fit into two, and narrow numbers are quick to compare.
+    total = np.zeros(len(label), np.uint16 if len(labels) <= 256 else np.uint32)
+    begin, end = begins.astype(np.int16), ends.astype(np.int16)
     for number, (one, its_top) in enumerate(zip(labels, top, strict=True)):
-        here = (one == label) & (number >= begins) & (number < ends)
-        total += chosen(here, its_top, np.zeros_like(its_top))
+        here = (one == label) & (begin <= number) & (end > number)
+        total += its_top & np.negative(here.view(np.uint8))
     mean: UInt8[np.ndarray, " n"] = np.rint(total / np.maximum(ends - begins, 1)).astype(np.uint8)
     return mean
 

@@ -75,7 +75,9 @@ def read_decisions(path: Path, job: str) -> dict[str, Decision]:
             f"about job {job[:12]}, whose events are to be mapped",
             "export the review of these events, or name the folder that was reviewed",
         )
-    rows = (row for row in table.select(list(_COLUMNS)).to_pylist() if row["is_last"])
+    told_of = [name for name in (*_COLUMNS, "kind") if name in table.schema.names]
+    # Sampling units of the same job are judged on the same page, but are no changes.
+    rows = (row for row in table.select(told_of).to_pylist() if row["is_last"] and row.get("kind") != "unit")
     return {row["event_id"]: _decision(path, row) for row in rows}
 
 
@@ -102,7 +104,9 @@ def confirmed(events: Events, decisions: Mapping[str, Decision]) -> Iterator[Bel
         if decision.decision == "approve":
             yield Believed(event, False)
         else:
-            yield Believed(_relabelled(event, decision, events.origin.legend), decision.from_id is not None)
+            changed = _relabelled(event, decision, events.origin.legend)
+            # One and the same class says that nothing changed, and what it was all the time.
+            yield Believed(changed, changed.from_id == changed.to_id or changed.from_id != event.from_id)
 
 
 def _relabelled(event: Event, decision: Decision, legend: Legend) -> Event:

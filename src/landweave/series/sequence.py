@@ -116,7 +116,10 @@ def votes(
     """The label with the greatest sum of top probabilities `where`; IGNORE where nothing is known."""
     # One more than it says, so that a label that is there counts though its probability rounds to 0.
     weight = np.where(where & (labels != IGNORE), top.astype(np.uint16) + np.uint16(1), np.uint16(0))
-    sums = np.stack([np.where(labels == label, weight, 0).sum(0, np.uint32) for label in range(num_classes)])
+    # All or nothing by bits: a mask of ones where a label is, times faster than numpy's choice.
+    sums = np.stack(
+        [(weight & np.negative((labels == label).astype(np.uint16))).sum(0, np.uint32) for label in range(num_classes)]
+    )
     best = sums.argmax(0).astype(np.uint8)
     return np.where(sums.max(0) > 0, best, np.uint8(IGNORE))
 
