@@ -9,7 +9,7 @@ from pathlib import Path
 from odc.geo.geobox import GeoBox
 
 from landweave.jobs.executor import Summary
-from landweave.jobs.worker import Stopwatch, give_back_memory, threads
+from landweave.jobs.worker import Stopwatch, threads
 from landweave.legend import Legend
 from landweave.mapping.head import NODATA, STEPS
 from landweave.mapping.sheet import Sheet
@@ -85,8 +85,6 @@ def assemble(task: AssembleTask) -> Summary:
     watch = Stopwatch()
     sources = [task.order.path(task.layer, key) for key in task.tiles]
     is_map = task.layer == "labels"
-    # What mapping tiles kept for the next tensor is not wanted any more.
-    give_back_memory()
     with watch("assemble"):
         write_cog(
             task.path,

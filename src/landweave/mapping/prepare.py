@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,7 +90,7 @@ class MapJob(Config):
         return tuple(layer for layer, is_wanted in wanted if is_wanted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """A job that was found good, with all that was decided before the first pixel.
 
@@ -121,7 +122,7 @@ class Prepared:
         aside = {name for name, _ in self.set_aside}
         return tuple(scene for scene in self.scenes if scene.id not in aside)
 
-    @property
+    @functools.cached_property
     def configuration(self) -> dict[str, Any]:
         """Everything that decides the map, and nothing that does not, such as paths or the number of workers."""
         told = self.job.model_dump(mode="json", exclude={*_NO_PART, *_OF_OBJECTS})

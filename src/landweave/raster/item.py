@@ -13,6 +13,7 @@ from typing import Any
 
 import pystac
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
 from rasterio import Affine
 from shapely.geometry import mapping
 
@@ -42,7 +43,11 @@ def footprint(grid: GeoBox) -> dict[str, Any] | None:
     """The outline of a grid in longitude and latitude as GeoJSON; None where the grid has no CRS."""
     if grid.crs is None:
         return None
-    outline: dict[str, Any] = json.loads(json.dumps(mapping(grid.geographic_extent.geom)))
+    return _geojson(grid.geographic_extent)
+
+
+def _geojson(extent: Geometry) -> dict[str, Any]:
+    outline: dict[str, Any] = json.loads(json.dumps(mapping(extent.geom)))
     return outline
 
 
@@ -58,7 +63,7 @@ def projection(grid: GeoBox) -> dict[str, Any]:
 
 def to_item(scene: Scene) -> pystac.Item:
     """A scene as a STAC item; `from_item` gives an equal scene back."""
-    outline = footprint(scene.grid)
+    extent = None if scene.grid.crs is None else scene.grid.geographic_extent
     properties = {
         "landweave:format": FORMAT,
         "landweave:sensor": json.dumps(asdict(scene.sensor), sort_keys=True),
@@ -68,8 +73,8 @@ def to_item(scene: Scene) -> pystac.Item:
     }
     item = pystac.Item(
         id=scene.id,
-        geometry=outline or _NOWHERE,
-        bbox=list(scene.grid.geographic_extent.boundingbox) if outline else [0.0] * 4,
+        geometry=_geojson(extent) if extent else _NOWHERE,
+        bbox=list(extent.boundingbox) if extent else [0.0] * 4,
         datetime=scene.datetime,
         properties={key: value for key, value in properties.items() if value is not None or key == "proj:code"},
         stac_extensions=_EXTENSIONS,
