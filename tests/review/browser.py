@@ -77,7 +77,10 @@ class Person:
         self.tab.keyboard.press(key)
         if judged is not None:
             until(self.tab, f"document.getElementById('counts').textContent.endsWith(' {judged} by you')")
-            until(self.tab, "!document.getElementById('approve').disabled")
+            until(
+                self.tab,
+                "!document.getElementById('approve').disabled || !document.getElementById('done').hidden",
+            )
 
     def close(self) -> None:
         self.context.close()

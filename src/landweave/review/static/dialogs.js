@@ -84,7 +84,7 @@ export function showPeople(progress) {
   const parts = people.length ? [table(["reviewer", "events judged"], people)] : [];
   const told = document.createElement("p");
   told.textContent = pairs.length
-    ? `Events judged by two: how often they say the same, and Cohen's kappa. ${progress.disputed} events are judged differently.`
+    ? `Events judged by two: how often they say the same, and Cohen's kappa. Judged differently: ${progress.disputed}.`
     : "No event was judged by two reviewers yet.";
   byId("people-tables").replaceChildren(...parts, told, ...(pairs.length ? [table(["pair", "events", "same", "kappa"], pairs)] : []));
   return open("dialog-people");

@@ -244,7 +244,8 @@ async function fillPictures(event, turn) {
 function fillSide(side) {
   const place = page.sides[side];
   const scene = Number.isInteger(place) ? page.job.scenes[place] : null;
-  byId(`date-${side}`).textContent = scene ? `${side}: ${scene.date}` : `${side}: no scene`;
+  const date = Object.assign(document.createElement("span"), { className: "date", textContent: scene ? scene.date : "no scene" });
+  byId(`date-${side}`).replaceChildren(`${side}: `, date);
   byId(`date-${side}`).title = scene ? `${scene.sensor}, ${scene.id}` : "";
   for (const look of ["true", "false"]) {
     const made = figures(side, look);
