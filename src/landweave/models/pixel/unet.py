@@ -88,7 +88,8 @@ def beside(skip: Float[Tensor, "b s h w"], coarse: Float[Tensor, "b c h2 w2"]) -
         batch, first + second, height, width, dtype=skip.dtype, device=skip.device, memory_format=order
     )
     joined[:, :first] = skip
-    joined[:, first:].unflatten(3, (-1, 2)).unflatten(2, (-1, 2))[:] = coarse[:, :, :, None, :, None]
+    quads = joined[:, first:].unflatten(3, (-1, 2)).unflatten(2, (-1, 2))  # type: ignore[no-untyped-call]
+    quads[:] = coarse[:, :, :, None, :, None]
     return joined
 
 
