@@ -94,3 +94,21 @@ def test_a_place_that_cannot_be_written_is_named(desk: Desk, tmp_path: Path) -> 
     with pytest.raises(OutputError) as caught:
         export(desk.job, desk.store.since(), tmp_path / "file" / "d.parquet")
     parts(caught.value)
+
+
+def test_the_series_room_reads_what_is_in_force(desk: Desk, tmp_path: Path) -> None:
+    from landweave.series.decisions import confirmed, read_decisions
+    from landweave.series.events import read_events
+
+    export(desk.job, desk.store.since(), tmp_path / "d.parquet")
+    found = read_decisions(tmp_path / "d.parquet", JOB)
+    told = {name: (one.decision, one.from_id, one.to_id, one.reviewer) for name, one in found.items()}
+    assert told == {
+        "event-00000": ("approve", 1, 5, "Ada"),
+        "event-00001": ("relabel", 2, 1, "Ada"),
+        "event-00002": ("discard", 1, 1, "Bob"),
+    }
+    believed = [one.event for one in confirmed(read_events(desk.job.path), found)]
+    assert [(one.id, one.from_id, one.to_id) for one in believed] == [("event-00000", 1, 5), ("event-00001", 2, 1)]
+    with pytest.raises(ReviewError):
+        read_decisions(tmp_path / "d.parquet", "another job")
