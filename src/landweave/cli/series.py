@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -166,6 +167,12 @@ def _three(text: str) -> tuple[float, float, float]:
     return train, validation, test
 
 
-_VERBS = {"select": select, "label": label, "import": import_, "map": map_, "change": change}
+_VERBS: dict[str, Callable[..., None]] = {
+    "select": select,
+    "label": label,
+    "import": import_,
+    "map": map_,
+    "change": change,
+}
 for _name, _function in _VERBS.items():
     series.command(_name, no_args_is_help=True)(_function)
