@@ -75,7 +75,7 @@ def network() -> Transformer:
 
 def multiply_adds(made: Transformer, num_spans: int) -> tuple[int, int]:
     """Of one pixel: all spans anew, and what sharing saves: the input layer and the first layer's projections."""
-    width, hidden = made.input.out_features, made.layers[0].widen.out_features  # type: ignore[union-attr, operator]
+    width, hidden = made.input.out_features, int(made.get_parameter("layers.0.widen.bias").numel())
     date = width * NUM_BANDS
     attention = 2 * SPAN * width
     layer = 4 * width**2 + 2 * width * hidden + attention

@@ -103,7 +103,8 @@ def votes_of_pixel(labels: list[int], top: list[int], end: int) -> int:
 
 def find_by_pixels(labels: np.ndarray, top: np.ndarray, line: Timeline) -> tuple[list[int], list[tuple[int, ...]]]:
     """Base of every pixel and (pixel, place, old, new) of every change."""
-    base, changes = [], []
+    base: list[int] = []
+    changes: list[tuple[int, ...]] = []
     for pixel, (raw, its_top) in enumerate(zip(labels.T.tolist(), top.T.tolist(), strict=True)):
         found = changes_of_pixel(raw, line)
         old = votes_of_pixel(raw, its_top, found[0][0] if found else len(raw))
@@ -179,7 +180,8 @@ def find_by_dates(
         for label in range(num_classes):
             sums[label] += np.where((labels[number] == label) & (number < ends), top[number].astype(int) + 1, 0)
     base = np.where(sums.max(0) > 0, sums.argmax(0), IGNORE)
-    changes, old = [], base.copy()
+    changes: list[tuple[int, ...]] = []
+    old = base.copy()
     for pixel, place, new in sorted(parts):
         if new != old[pixel]:
             changes.append((int(pixel), int(place), int(old[pixel]), int(new)))

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64, UInt8
+from numpy.typing import NDArray
 from pydantic import Field
 
 from landweave.config import Config
@@ -282,7 +283,7 @@ def mean_top(
 ) -> UInt8[np.ndarray, " n"]:
     """Mean probability of `label` from `begins` to before `ends`: 0 where another one is on top."""
     # Sums of so few bytes fit into two, and narrow numbers are quick to compare.
-    total = np.zeros(len(label), np.uint16 if len(labels) <= 256 else np.uint32)
+    total: NDArray[Any] = np.zeros(len(label), np.uint16 if len(labels) <= 256 else np.uint32)
     begin, end = begins.astype(np.int16), ends.astype(np.int16)
     for number, (one, its_top) in enumerate(zip(labels, top, strict=True)):
         here = (one == label) & (begin <= number) & (end > number)
