@@ -10,7 +10,7 @@ from tests.same_answer.test_training import RECIPES
 
 from landweave.errors import ConfigError
 from landweave.parallel.world import make_world
-from landweave.train import precision
+from landweave.recipe import folder as folders
 
 
 def main(folder: Path, out: Path) -> None:
@@ -22,7 +22,7 @@ def main(folder: Path, out: Path) -> None:
         except ConfigError as error:
             (out / f"refused-{world.rank}").write_text(str(error))
         # As on machines of which one computes in bf16 faster.
-        precision.choose = lambda wanted, device: ("fp32", "bf16")[world.rank]
+        folders.choose = lambda wanted, device: ("fp32", "bf16")[world.rank]
         try:
             making.train(making.recipe(folder), out / "machines", world)
         except ConfigError as error:

@@ -123,9 +123,10 @@ def write_points(points: Points, path: Path) -> None:
     with aside(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
         for name, kind in _ARRAYS.items():
             if (array := getattr(points, name)) is not None:
-                # In pieces of a few hundred points, packed: most of a series under clouds is zeros.
+                # In pieces of a few hundred points, packed: most of a series under clouds is zeros. Not by LZF, whose
+                # bytes depend on what lay in its memory before.
                 chunks = (min(len(array), 256), *array.shape[1:]) if array.size else None
-                packed = {"compression": "lzf", "shuffle": True} if chunks else {}
+                packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if chunks else {}
                 file.create_dataset(name, data=array.astype(kind, copy=False), chunks=chunks, **packed)
         file.attrs["format"] = FORMAT
         file.attrs["identity"] = points.identity
