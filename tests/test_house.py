@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "landweave"
@@ -54,7 +53,11 @@ ESTIMATORS = {"classical", "train", "gallery", "series"}
 MAY_SIMULATE = {"cli", "demo", "simulate"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def place(path: Path) -> str:
@@ -65,27 +68,27 @@ def room(path: Path) -> str:
     return place(path).split("/")[0].removesuffix(".py")
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
+def imported(node: ast.AST) -> Iterator[str]:
     """Full dotted names of everything that a file imports, inside functions too."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for each in ast.walk(node):
+        if isinstance(each, ast.Import):
+            yield from (alias.name for alias in each.names)
+        elif isinstance(each, ast.ImportFrom) and each.module:
+            yield each.module
+            yield from (f"{each.module}.{alias.name}" for alias in each.names)
 
 
-def attributes(tree: ast.AST) -> Iterator[str]:
+def attributes(node: ast.AST) -> Iterator[str]:
     """Dotted names that a file spells out, such as torch.distributed or os.environ."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            yield ast.unparse(node)
+    for each in ast.walk(node):
+        if isinstance(each, ast.Attribute):
+            yield ast.unparse(each)
 
 
-def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+def functions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield each
 
 
 def num_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -102,7 +105,7 @@ def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def own_imports(path: Path) -> set[str]:
-    return {name.split(".")[1] for name in imported(TREES[path]) if name.startswith("landweave.")}
+    return {name.split(".")[1] for name in imported(tree(path)) if name.startswith("landweave.")}
 
 
 def under(name: str, fenced: str) -> bool:
@@ -113,30 +116,28 @@ def test_every_room_stands_on_a_floor() -> None:
     assert {room(path) for path in FILES if path.parent != PACKAGE or path.name != "__init__.py"} <= set(RANK)
 
 
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_imports_only_go_down(path: Path) -> None:
-    here = room(path)
-    for other in own_imports(path) - {here}:
-        assert RANK[other] > RANK[here], f"{place(path)} imports {other}, which does not lie below {here}"
+def test_imports_only_go_down() -> None:
+    for path in FILES:
+        here = room(path)
+        for other in own_imports(path) - {here}:
+            assert RANK[other] > RANK[here], f"{place(path)} imports {other}, which does not lie below {here}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_fences(path: Path) -> None:
-    names = {*imported(TREES[path]), *attributes(TREES[path])}
-    for fenced, allowed in FENCES.items():
-        if not place(path).startswith(allowed or ("-",)):
-            crossed = [name for name in names if under(name, fenced)]
-            assert not crossed, f"{place(path)} uses {crossed}, which stands only in {allowed or 'no file'}"
+def test_fences() -> None:
+    for path in FILES:
+        names = {*imported(tree(path)), *attributes(tree(path))}
+        for fenced, allowed in FENCES.items():
+            if not place(path).startswith(allowed or ("-",)):
+                crossed = [name for name in names if under(name, fenced)]
+                assert not crossed, f"{place(path)} uses {crossed}, which stands only in {allowed or 'no file'}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_only_atomic_renames(path: Path) -> None:
-    if place(path) == "atomic.py":
-        return
-    for node in ast.walk(TREES[path]):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.keywords:
-            renames = node.func.attr in {"rename", "replace"} and len(node.args) == 1
-            assert not renames, f"{place(path)}:{node.lineno} renames; use atomic.aside"
+def test_only_atomic_renames() -> None:
+    for path in FILES:
+        for node in ast.walk(tree(path)) if place(path) != "atomic.py" else ():
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.keywords:
+                renames = node.func.attr in {"rename", "replace"} and len(node.args) == 1
+                assert not renames, f"{place(path)}:{node.lineno} renames; use atomic.aside"
 
 
 def test_simulation_and_methods_do_not_know_each_other() -> None:
@@ -147,42 +148,40 @@ def test_simulation_and_methods_do_not_know_each_other() -> None:
             assert "simulate" not in own_imports(path), place(path)
 
 
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_files_and_functions_are_small(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
-    for function in functions(TREES[path]):
-        assert num_lines(function) <= 60, f"{place(path)}:{function.lineno} {function.name}"
+def test_files_and_functions_are_small() -> None:
+    for path in FILES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, place(path)
+        for function in functions(tree(path)):
+            assert num_lines(function) <= 60, f"{place(path)}:{function.lineno} {function.name}"
 
 
 def test_the_median_function_is_short() -> None:
-    lengths = [body_lines(function) for tree in TREES.values() for function in functions(tree)]
+    lengths = [body_lines(function) for path in FILES for function in functions(tree(path))]
     assert statistics.median(lengths) <= 10
 
 
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_imports_are_absolute_and_packages_are_empty(path: Path) -> None:
-    relative = [n for n in ast.walk(TREES[path]) if isinstance(n, ast.ImportFrom) and n.level]
-    assert not relative
-    if path.name == "__init__.py":
-        assert not path.read_text(encoding="utf-8").strip()
+def test_imports_are_absolute_and_packages_are_empty() -> None:
+    for path in FILES:
+        relative = [n for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom) and n.level]
+        assert not relative, place(path)
+        if path.name == "__init__.py":
+            assert not path.read_text(encoding="utf-8").strip(), place(path)
 
 
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_broad_excepts_stand_only_around_tasks(path: Path) -> None:
-    if room(path) == "jobs":
-        return
-    for node in ast.walk(TREES[path]):
-        if isinstance(node, ast.ExceptHandler):
-            broad = node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"}
-            reraises = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
-            assert not broad or reraises, f"{place(path)}:{node.lineno} catches everything"
+def test_broad_excepts_stand_only_around_tasks() -> None:
+    for path in FILES:
+        for node in ast.walk(tree(path)) if room(path) != "jobs" else ():
+            if isinstance(node, ast.ExceptHandler):
+                broad = node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"}
+                reraises = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
+                assert not broad or reraises, f"{place(path)}:{node.lineno} catches everything"
 
 
 def test_no_print_below_the_command_line() -> None:
     for path in FILES:
         if room(path) != "cli":
             called = [
-                n.func.id for n in ast.walk(TREES[path]) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+                n.func.id for n in ast.walk(tree(path)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
             ]
             assert "print" not in called, place(path)
 
@@ -195,9 +194,9 @@ def test_tests_are_at_least_as_long_as_code() -> None:
 
 
 def test_the_walkers_see_what_they_should() -> None:
-    tree = ast.parse(
+    made = ast.parse(
         "def f():\n    'Doc.'\n    import rasterio.io\n    from os import environ\n    torch.distributed.barrier()\n"
     )
-    assert {"rasterio.io", "os.environ"} <= set(imported(tree))
-    assert "torch.distributed" in set(attributes(tree))
-    assert [body_lines(f) for f in functions(tree)] == [4]
+    assert {"rasterio.io", "os.environ"} <= set(imported(made))
+    assert "torch.distributed" in set(attributes(made))
+    assert [body_lines(f) for f in functions(made)] == [4]
