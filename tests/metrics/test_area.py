@@ -110,6 +110,16 @@ def test_the_interval_narrows_with_the_number_of_blocks_not_of_pixels(land: tupl
     assert blocks(every[:40]).overall.half_width > 2 * blocks(every).overall.half_width
 
 
+def test_blocks_that_all_agree_are_not_sure() -> None:
+    right = np.diag([30, 20, 0])
+    found = blocks(np.stack([right] * 12))
+    assert found.overall.value == 1 and found.overall.standard_error == 0
+    # Wilson's interval for 12 of 12: 1 / (1 + 1.96 ** 2 / 12).
+    assert (found.overall.low, found.overall.high) == pytest.approx((0.757499, 1.0), abs=1e-5)
+    never = blocks(np.stack([[[0, 9, 0], [0, 9, 0], [0, 0, 0]]] * 12)).users[0]
+    assert (never.value, never.low) == (0, 0) and never.high == pytest.approx(0.242501, abs=1e-5)
+
+
 def test_blocks_without_known_pixels_do_not_count(land: tuple[Any, Any]) -> None:
     every = block_counts(land)
     more = np.concatenate([every, np.zeros((9, K, K), np.int64)])

@@ -194,11 +194,7 @@ class _Strata:
         drawn = float(whole[~self.complete].sum())
         if not drawn:
             return None
-        num = value * (1 - value) / error**2 if error > 0 and 0 < value < 1 else drawn
-        square = _NORMAL_QUANTILE**2
-        middle = (value + square / (2 * num)) / (1 + square / num)
-        half = _NORMAL_QUANTILE / (1 + square / num) * math.sqrt(value * (1 - value) / num + square / (4 * num**2))
-        return max(middle - half, 0.0), min(middle + half, 1.0)
+        return _wilson(value, value * (1 - value) / error**2 if error > 0 and 0 < value < 1 else drawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +210,17 @@ class _Blocks:
         num, value = len(whole), float(part.sum() / whole.sum())
         spread = float(((part - value * whole) ** 2).sum() / (num - 1))
         error = math.sqrt(spread / num) / float(whole.mean())
-        return Estimate(value, error, error * float(stats.t.ppf((1 + CONFIDENCE) / 2, num - 1)))
+        # Blocks that are all alike show no spread, which does not make them sure.
+        ends = None if error else _wilson(value, float(np.count_nonzero(whole)))
+        return Estimate(value, error, error * float(stats.t.ppf((1 + CONFIDENCE) / 2, num - 1)), ends)
+
+
+def _wilson(value: float, num: float) -> tuple[float, float]:
+    """Ends of Wilson's 95 % interval for a share of `num` places."""
+    square = _NORMAL_QUANTILE**2
+    middle = (value + square / (2 * num)) / (1 + square / num)
+    half = _NORMAL_QUANTILE / (1 + square / num) * math.sqrt(value * (1 - value) / num + square / (4 * num**2))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan)
