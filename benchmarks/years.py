@@ -50,7 +50,7 @@ from year_methods import (
 )
 
 RESULTS = Path(__file__).parent / "results" / "years"
-WORLDS = ("series-mild-1", "series-hard-1")
+WORLDS = ("series-mild-2", "series-hard-2")
 FIXED_SEEDS = (1, 2, 3)
 
 

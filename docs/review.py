@@ -1,6 +1,6 @@
 """Write docs/verbs/review.png, the page on the true changes of a simulated world, as Chromium shows it.
 
-landweave simulate series-mild-1 -o W/ && landweave catalog W/scenes -o W/catalog.parquet
+landweave simulate series-mild-2 -o W/ && landweave catalog W/scenes -o W/catalog.parquet
 landweave series select W/catalog.parquet -o W/series.json --per-year 0 --no-pairs && python docs/review.py W/
 """
 
