@@ -21,6 +21,7 @@ from landweave.atomic import aside
 from landweave.config import Config
 from landweave.errors import CardError, LandweaveError
 from landweave.legend import LandClass, Legend
+from landweave.models.pair.output import CardOutput, Output
 from landweave.models.patch.hashing import Hashing
 from landweave.models.series.input import CardSeries, SeriesInput
 from landweave.models.sight import Sight
@@ -34,7 +35,7 @@ CLASSICAL = ("forest", "linear")
 """Names of models whose arrays classical/store.py understands; all others are networks of models/table.py."""
 _TEXT, _WEIGHTS = "card.json", "weights.safetensors"
 _AGAIN = "copy the whole card folder again, or train again"
-Task = Literal["pixels", "patches", "multilabel", "features", "codes", "series"]
+Task = Literal["pixels", "patches", "multilabel", "features", "codes", "series", "reflectance"]
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,15 @@ class Card:
         mean: Mean of every band in the training part, for models.normalise.
         std: Standard deviation of every band in the training part.
         legend: Classes of its output, in order.
-        task: Labels of pixels, one label a patch, several labels a patch; features without labels; binary codes; or
-            labels of series.
+        task: Labels of pixels, one label a patch, several labels a patch; features without labels; binary codes;
+            labels of series; or reflectance as another sensor would see it.
         sight: How far it sees.
         training: Summary of the training, for people: numbers and texts.
         weights_sha256: SHA-256 of the weights' file; the writer fills it in.
         thresholds: From which probability on each label is told, tuned on the validation part; empty for one half.
         sharpener: Identity of the sharpener whose data_super it takes; "" where coarser bands are interpolated.
         series: How it takes the dates of series; None for every other task.
+        output: What it gives where it tells reflectance; None for every other task.
     """
 
     network: str
@@ -77,6 +79,7 @@ class Card:
     thresholds: tuple[float, ...] = ()
     sharpener: str = ""
     series: SeriesInput | None = None
+    output: Output | None = None
 
     def __post_init__(self) -> None:
         # Here, so that a card that contradicts itself is never written either.
@@ -151,8 +154,8 @@ class CardTable(Config):
     """Classes of its output, in order."""
     task: Task
     """pixels, patches (one label each), multilabel (several labels a patch), features (of an encoder learnt
-    without labels; its legend means nothing), codes (bits of patches; its legend names the clusters behind them) or
-    series (labels of series of single pixels)."""
+    without labels; its legend means nothing), codes (bits of patches; its legend names the clusters behind them),
+    series (labels of series of single pixels) or reflectance (as another sensor sees; its legend names the bands)."""
     sight: CardSight
     """Stride and reach in pixels; reach null where it is not finite."""
     training: dict[str, Any]
@@ -165,6 +168,8 @@ class CardTable(Config):
     """Identity of the sharpener that brings coarser bands to the finest pixels; left away, they are interpolated."""
     series: CardSeries | None = None
     """How it takes the dates of series; left away for every other task."""
+    output: CardOutput | None = None
+    """What it gives where it tells reflectance; left away for every other task."""
     identity: str
     """SHA-256 of everything above but the format, so that a changed card is noticed."""
     versions: dict[str, str]
@@ -269,6 +274,7 @@ def _values(card: Card) -> dict[str, Any]:
     tuned = {"thresholds": [float(value) for value in card.thresholds]} if card.thresholds else {}
     sharpened = {"sharpener": card.sharpener} if card.sharpener else {}
     dated = {"series": _plain(asdict(card.series))} if card.series else {}
+    told = {"output": card.output.to_json()} if card.output else {}
     return {
         "network": card.network,
         "arguments": _plain(card.arguments),
@@ -286,6 +292,7 @@ def _values(card: Card) -> dict[str, Any]:
         **tuned,
         **sharpened,
         **dated,
+        **told,
     }
 
 
@@ -335,12 +342,13 @@ def _first(error: ValidationError) -> str:
 
 def _card(table: CardTable, folder: Path) -> Card:
     # Checked again as values: a text can have all its keys and still contradict itself.
-    inner = table.model_dump(exclude={"format", "legend", "sight", "series", "identity", "versions"})
+    inner = table.model_dump(exclude={"format", "legend", "sight", "series", "output", "identity", "versions"})
     try:
         classes = tuple(LandClass(**entry.model_dump()) for entry in table.legend.classes)
         legend = Legend(table.legend.name, table.legend.source, classes)
         sight, series = Sight(table.sight.stride, table.sight.reach_px), table.series.made() if table.series else None
-        return Card(**inner, legend=legend, sight=sight, series=series)
+        output = table.output.made() if table.output else None
+        return Card(**inner, legend=legend, sight=sight, series=series, output=output)
     except LandweaveError as error:
         raise CardError(f"{folder / _TEXT}: {error.given}", error.expected, error.do) from error
 
@@ -370,6 +378,13 @@ def _check(card: Card) -> None:
     if (card.task == "series") != (card.series is not None):
         raise CardError(
             f"task {card.task} with {card.series}", "how dates are taken for task series, and for no other", _AGAIN
+        )
+    output = card.output
+    if (card.task == "reflectance") != (output is not None) or (output and len(output.input_sizes_m) != num):
+        raise CardError(
+            f"task {card.task} with {output}",
+            "what comes out for task reflectance, with a pixel size for each band taken, and for no other task",
+            _AGAIN,
         )
     if card.sight.stride < 1 or (card.sight.reach_px or 0) < 0:
         raise CardError(f"{card.sight}", "a stride of at least 1 and a reach of at least 0", _AGAIN)
