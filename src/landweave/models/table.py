@@ -10,6 +10,7 @@ from torch import nn
 
 from landweave.config import nearest
 from landweave.errors import ConfigError
+from landweave.models.pair.branches import TwoBranch
 from landweave.models.patch.resnet import resnet18, resnet50
 from landweave.models.pixel.deeplab import DeepLab
 from landweave.models.pixel.fcn import FCN
@@ -33,9 +34,12 @@ _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "transformer": Transformer,
     "tempcnn": TempCNN,
     "ltae": LTAE,
+    "two_branch": TwoBranch,
 }
 SERIES = ("lstm", "transformer", "tempcnn", "ltae")
 """Names of networks of series, which take (values, valid, days); all others take patches."""
+PAIRS = ("two_branch",)
+"""Names of networks of patches that two sensors see, which take (first view, second view)."""
 
 
 def known() -> tuple[str, ...]:
@@ -70,6 +74,9 @@ def build(name: str, num_bands: int, num_classes: int, **arguments: Any) -> nn.M
         # torch builds layers without channels, and fails when it computes with them.
         if empty := [key for key, weights in network.named_parameters() if not weights.numel()]:
             raise ValueError(f"{empty[0]} has no weights")
+    except ConfigError:
+        # What the network itself refuses, it refuses better.
+        raise
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         raise ConfigError(
             f"network {name} with {num_bands} bands, {num_classes} classes and {arguments}: {error}",

@@ -154,3 +154,16 @@ def test_every_name_and_shape_of_resnet50_is_torchvisions() -> None:
         made = {name: tuple(tensor.shape) for name, tensor in resnet50(3, 1000).state_dict().items()}
     assert made == torchvision_resnet50()
     assert len(made) == 320
+
+
+@pytest.mark.parametrize("make", [resnet18, resnet50])
+def test_its_stages_one_after_the_other_are_the_network(make) -> None:
+    network = make(4, 3, width=8).eval()
+    values = torch.randn(2, 4, 32, 32)
+    with torch.inference_mode():
+        wanted = network(values)
+        for _, layer in network.stages():
+            values = layer(values)
+        assert torch.equal(values, wanted)
+    names = {f"{name}.{key}" for name, layer in network.stages() for key in layer.state_dict()}
+    assert names == set(network.state_dict())

@@ -153,6 +153,17 @@ class ResNet(nn.Module):
         features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
         return torch.as_tensor(features)
 
+    def stages(self) -> Sequence[tuple[str, nn.Module]]:
+        """The layers in order, each a module that takes and gives one tensor; a residual block is one layer."""
+        stem = tuple((name, self.get_submodule(name)) for name in ("conv1", "bn1", "relu", "maxpool"))
+        names = ("layer1", "layer2", "layer3", "layer4")
+        blocks = tuple((f"{name}.{index}", block) for name in names for index, block in self._blocks(name))
+        ends = (("avgpool", self.avgpool), ("flatten", nn.Flatten()), ("dropout", self.dropout), ("fc", self.fc))
+        return (*stem, *blocks, *ends)
+
+    def _blocks(self, name: str) -> Sequence[tuple[str, nn.Module]]:
+        return tuple(self.get_submodule(name).named_children())
+
     def _start(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
