@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.patches.making import LEGEND, make
+from tests.patches.making import LEGEND, make, rows
 
+from landweave.datasets.archive import ArchiveDataset
 from landweave.errors import ConfigError, LandweaveError, RadiometryError, SensorError
-from landweave.patches.layout import Layout, check_same_bands, make_layout
+from landweave.patches.archive import finish, write_shard
+from landweave.patches.layout import Layout, Paired, check_same_bands, make_layout
 from landweave.sensors import Band, Sensor, sensor
 
 
@@ -106,3 +110,44 @@ def test_bands_that_an_archive_lacks_are_refused() -> None:
     assert "B8A" in caught.value.given
     assert "B0" in caught.value.expected
     assert "cut it again" in caught.value.do
+
+
+def paired() -> Layout:
+    layout = make(bands=("B02", "B11"))
+    bands = sensor("landsat-8-c2l2").select(["SR_B2", "SR_B6"])
+    return dataclasses.replace(layout, targets=(), pair=Paired(30, 4, bands, 0, "landsat-8-c2l2"))
+
+
+def test_a_pair_stands_beside_the_views_with_valid_on_its_pixels() -> None:
+    layout = paired()
+    assert list(layout.shapes()) == ["data_10m", "data_20m", "target_30m", "valid"]
+    assert layout.shapes()["valid"][0] == (4, 4) == layout.shapes()["target_30m"][0][1:]
+    assert Layout.from_json(json.loads(json.dumps(layout.to_json()))) == layout
+    assert "pair" not in make().to_json()
+
+
+def test_valid_on_the_finest_pixels() -> None:
+    valid = np.zeros((2, 4, 4), bool)
+    valid[1, 2, 3] = True
+    fine = paired().finest(valid)
+    assert fine.shape == (2, 12, 12)
+    assert fine.sum() == 9 and fine[1, 6:9, 9:12].all()
+    assert make().finest(valid) is valid
+
+
+def test_an_archive_of_pairs_tells_the_statistics_of_both_sensors(tmp_path: Path) -> None:
+    layout, generator = paired(), np.random.default_rng(0)
+    made = {
+        key: generator.integers(1, 9000, (3, *shape)).astype(dtype) for key, (shape, dtype) in layout.shapes().items()
+    }
+    made["valid"] = made["valid"] > 0
+    made["valid"][0, 0, 0] = False
+    write_shard(tmp_path, "000000", layout, made, rows(3))
+    told = finish(tmp_path, layout, {}).mean_and_std()
+    physical = layout.views[0].to_physical(made["data_10m"][:1])[0, 0]
+    usable = layout.finest(made["valid"])[0]
+    assert told["B02"][0] == pytest.approx(physical[usable].mean(), rel=1e-5)
+    other = layout.pair.to_physical(made["target_30m"][:1])[0, 1][made["valid"][0]]
+    assert told["SR_B6"] == pytest.approx((other.mean(), other.std()), rel=1e-4)
+    sample = ArchiveDataset(tmp_path, "train")[0]
+    assert sample.views["target_30m"].shape == (2, 4, 4) and not sample.views["data_10m"][:, :3, :3].any()

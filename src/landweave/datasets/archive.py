@@ -39,8 +39,9 @@ class ArchiveDataset:
         # One patch at a time is for looking at; training takes whole batches from the archive.
         stored = {key: array[0] for key, array in self.archive.batch([index]).items()}
         layout = self.archive.layout
-        stored_views = (*layout.views, layout.super) if layout.super else layout.views
-        views = {view.key: _physical(view, stored[view.key], stored["valid"]) for view in stored_views}
+        stored_views = (*layout.views, *(view for view in (layout.super, layout.pair) if view))
+        usable = layout.finest(stored["valid"])
+        views = {view.key: _physical(view, stored[view.key], usable) for view in stored_views}
         return Sample(self._ids[index], views, stored["valid"], stored.get("mask"), stored.get("classes"))
 
 

@@ -83,9 +83,8 @@ def write_shard(folder: Path, name: str, layout: Layout, arrays: Arrays, rows: S
     shard = Shard(name, len(rows), len(content), hashlib.sha256(content).hexdigest(), starts)
     # Validation and test must not leak into what the network is given, not even by a mean.
     train = np.array([row.split == "train" for row in rows], bool)
-    sums = stats.add(
-        stats.band_sums(view, arrays[view.key][train], arrays["valid"][train]) for view in layout.views if train.any()
-    )
+    usable, stored = layout.finest(arrays["valid"][train]), (*layout.views, *([layout.pair] if layout.pair else []))
+    sums = stats.add(stats.band_sums(view, arrays[view.key][train], usable) for view in stored if train.any())
     # Written last: a shard counts as done when this file stands beside it.
     note = {"shard": dataclasses.asdict(shard), "rows": [dataclasses.asdict(row) for row in rows]}
     write_text(path.with_suffix(".json"), json.dumps({**note, "sums": stats.to_json(sums)}, sort_keys=True) + "\n")
@@ -209,7 +208,8 @@ class Archive:
         Raises:
             SplitError: The training part has no valid pixel.
         """
-        bands = [band for view in self.layout.views for band in view.bands]
+        views = (*self.layout.views, *([self.layout.pair] if self.layout.pair else []))
+        bands = [band for view in views for band in view.bands]
         return {b.name: (self.statistics[b.name].mean(b), self.statistics[b.name].std(b)) for b in bands}
 
     def describe(self) -> list[str]:
@@ -218,8 +218,11 @@ class Archive:
         metres = {name: value for name, value in self.manifest["distance_m"].items() if value is not None}
         layout = self.layout
         size = f"{layout.patch_px} px of {layout.pixel_size_m:g} m"
+        pair = [f"beside {len(layout.pair.bands)} bands of {layout.pair.sensor}, {layout.pair.px} px of "
+                f"{layout.pair.pixel_size_m:g} m"] if layout.pair else []  # fmt: skip
         return [
             f"{len(self)} patches of {size}, {len(layout.bands)} bands of {layout.sensor}, legend {layout.legend.name}",
+            *pair,
             "parts: " + ", ".join(f"{name} {num}" for name, num in counts.items()),
             "apart: " + (", ".join(f"{name} {value:.0f} m" for name, value in metres.items()) or "one part only"),
             *(f"{reason}: {num}" for reason, num in left.items()),

@@ -108,6 +108,22 @@ class Super(View):
 
 
 @dataclass(frozen=True, slots=True)
+class Paired(View):
+    """What another sensor saw of the same land, on its own pixels, on which `valid` of the patches then stands.
+
+    Attributes:
+        sensor: Name of that sensor.
+    """
+
+    sensor: str
+
+    @property
+    def key(self) -> str:
+        """The name of the data set in a shard ("target_30m")."""
+        return f"target_{self.pixel_size_m:g}m"
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """What all patches of an archive have in common.
 
@@ -118,6 +134,7 @@ class Layout:
         legend: The classes of masks and labels.
         targets: What is stored beside the views: "mask" (class index of each pixel), "classes" (0 or 1 for each).
         super: The coarser bands on the finest pixels, where they were asked for.
+        pair: The same land as another sensor saw it, in archives of pairs.
     """
 
     sensor: str
@@ -126,6 +143,7 @@ class Layout:
     legend: Legend
     targets: tuple[Target, ...]
     super: Super | None = None
+    pair: Paired | None = None
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -147,6 +165,16 @@ class Layout:
         """Finest pixels after which pixels of all views begin together."""
         return math.lcm(*(self.patch_px // view.px for view in self.views))
 
+    @property
+    def valid_px(self) -> int:
+        """Edge of `valid` in its pixels: the finest ones, or those of the other sensor in archives of pairs."""
+        return self.pair.px if self.pair else self.patch_px
+
+    def finest(self, valid: Bool[np.ndarray, "*n h w"]) -> Bool[np.ndarray, "*n h2 w2"]:
+        """`valid` of patches on the finest pixels."""
+        ratio = self.patch_px // self.valid_px
+        return valid if ratio == 1 else valid.repeat(ratio, -1).repeat(ratio, -2)
+
     def shapes(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Shape of one patch and type of each array of a shard, in the order in which they are stored."""
         square = (self.patch_px, self.patch_px)
@@ -157,7 +185,9 @@ class Layout:
             found["mask"] = (square, np.dtype(np.uint8))
         if "classes" in self.targets:
             found["classes"] = ((len(self.legend),), np.dtype(np.uint8))
-        found["valid"] = (square, np.dtype(np.bool_))
+        if self.pair is not None:
+            found[self.pair.key] = (self.pair.shape, self.pair.dtype)
+        found["valid"] = ((self.valid_px, self.valid_px), np.dtype(np.bool_))
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -168,6 +198,8 @@ class Layout:
             del values["super"]
         else:
             del values["super"]["card"]
+        if self.pair is None:
+            del values["pair"]
         return values
 
     @classmethod
@@ -179,7 +211,9 @@ class Layout:
         old = values["legend"]
         legend = Legend(old["name"], old["source"], tuple(LandClass(**entry) for entry in old["classes"]))
         sharpened = Super(*_view_parts(more), more["sharpener"]) if more else None
-        return cls(values["sensor"], values["patch_px"], views, legend, tuple(values["targets"]), sharpened)
+        other = values.get("pair")
+        pair = Paired(*_view_parts(other), other["sensor"]) if other else None
+        return cls(values["sensor"], values["patch_px"], views, legend, tuple(values["targets"]), sharpened, pair)
 
 
 def _view_parts(view: Mapping[str, Any]) -> tuple[float, int, tuple[Band, ...], float | None]:
