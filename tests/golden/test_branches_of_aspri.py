@@ -59,7 +59,7 @@ TRUNK = [("dropout", (51200,)), ("dense1", (1000,)), ("dense2", (500,)), ("dense
 def network() -> TwoBranch:
     # Without memory: only shapes are asked for.
     with torch.device("meta"):
-        return TwoBranch(48, 20).eval()
+        return TwoBranch(3, 20, num_second=48).eval()
 
 
 def walked(layers, values: torch.Tensor) -> list[tuple[str, tuple[int, ...]]]:

@@ -16,8 +16,8 @@ Use = Literal["both", "hsi", "rgb"]
 Named = tuple[str, nn.Module]
 # Figure 2 of the paper: filters of the convolutions of each block; a pool and a norm stand after all but the last.
 _FILTERS: Mapping[str, tuple[tuple[int, ...], ...]] = {
-    "hsi": ((8, 16), (16, 32), (32, 64), (128, 256, 512)),
     "rgb": ((2, 4), (8, 8), (16, 16), (32, 64), (128, 256, 512)),
+    "hsi": ((8, 16), (16, 32), (32, 64), (128, 256, 512)),
 }
 _DENSE = (1000, 500)
 
@@ -31,9 +31,9 @@ class TwoBranch(nn.Module):
     weights do not tell where.
 
     Args:
-        num_bands: Channels of the first view, which the branch "hsi" takes.
+        num_bands: Channels of the first view, the finer one, which the branch "rgb" takes.
         num_classes: Length of the output.
-        num_second: Channels of the second view, which the branch "rgb" takes.
+        num_second: Channels of the second view, which the branch "hsi" takes.
         patch_px: Edge of a patch in pixels of the first view.
         second_px: The same for the second view; None for as many as in the first.
         use: Both views, or one of them alone.
@@ -50,7 +50,7 @@ class TwoBranch(nn.Module):
         num_bands: int,
         num_classes: int,
         *,
-        num_second: int = 3,
+        num_second: int = 48,
         patch_px: int = 25,
         second_px: int | None = None,
         use: Use = "both",
@@ -61,7 +61,7 @@ class TwoBranch(nn.Module):
         super().__init__()
         if use not in ("both", *_FILTERS):
             raise ValueError(f"use {use}, which is none of both, hsi, rgb")
-        cubes = {"hsi": (num_bands, patch_px), "rgb": (num_second, second_px or patch_px)}
+        cubes = {"rgb": (num_bands, patch_px), "hsi": (num_second, second_px or patch_px)}
         num_joined = 0
         for name in _FILTERS if use == "both" else (use,):
             blocks = [[_scaled(filters, width) for filters in block] for block in _FILTERS[name]]
@@ -77,7 +77,7 @@ class TwoBranch(nn.Module):
 
     def forward(self, first: Float[Tensor, "b c1 h1 w1"], second: Float[Tensor, "b c2 h2 w2"]) -> Float[Tensor, "b k"]:
         """Scores of every class; a view that is not used may hold anything."""
-        views = {"hsi": first, "rgb": second}
+        views = {"rgb": first, "hsi": second}
         joined = [_through(layers, views[name]) for name, layers in self.branches().items()]
         return _through(self.trunk(), self.merge(joined))
 
