@@ -54,6 +54,7 @@ class Batch:
         sizes: Samples of each micro-batch and how many of them count; empty for one micro-batch of all.
         second: Target of each sample's partner where samples are mixed, else None.
         share: Of each sample's own target where samples are mixed.
+        beside: Normalised bands of another sensor that sees the same land, on its own pixels; None for none.
     """
 
     values: Float[Tensor, "b c h w"]
@@ -64,6 +65,12 @@ class Batch:
     sizes: tuple[tuple[int, int], ...] = ()
     second: Shaped[Tensor, "b ..."] | None = None
     share: Float[Tensor, " b"] | None = None
+    beside: Float[Tensor, "b c2 h2 w2"] | None = None
+
+    @property
+    def views(self) -> tuple[Float[Tensor, "b _ _ _"], ...]:
+        """What a network takes: the bands of one sensor, or of two."""
+        return (self.values,) if self.beside is None else (self.values, self.beside)
 
     def micro_batches(self) -> Iterator[Batch]:
         """The micro-batches, one after the other."""
@@ -73,9 +80,11 @@ class Batch:
         places = itertools.accumulate((size for size, _ in self.sizes), initial=0)
         for first, (size, counting) in zip(places, self.sizes, strict=False):
             mine = slice(first, first + size)
-            second, share = (None if one is None else one[mine] for one in (self.second, self.share))
+            second, share, beside = (
+                None if one is None else one[mine] for one in (self.second, self.share, self.beside)
+            )
             parts = self.values[mine], self.target[mine], self.weight[mine], self.keys[mine]
-            yield Batch(*parts, counting, (), second, share)
+            yield Batch(*parts, counting, (), second, share, beside)
 
     def targets(self) -> list[tuple[Shaped[Tensor, "b ..."], Float[Tensor, " b"]]]:
         """Every target with the weight of each sample in it: one, or two where samples are mixed."""

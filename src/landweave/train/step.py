@@ -121,7 +121,7 @@ class Supervised:
 
     def _scores(self, network: nn.Module, batch: Batch) -> Tensor:
         with computing(self.precision, self.world.device):
-            scores: Tensor = network(batch.values)
+            scores: Tensor = network(*batch.views)
         return scores
 
     @torch.no_grad()
