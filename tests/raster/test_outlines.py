@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
 
-from landweave.raster.outlines import outline, plain
+from landweave.raster.outlines import covered, outline, plain
 
 
 def drawn(text: str) -> np.ndarray:
@@ -81,3 +83,34 @@ def test_classes_are_told_apart() -> None:
     numbers, pieces = outline(drawn("1122 1133"), [1, 3])
     assert [(piece.class_id, piece.num_px) for piece in pieces] == [(1, 4), (3, 2)]
     assert numbers.tolist() == [[1, 1, 0, 0], [1, 1, 2, 2]]
+
+
+GRID = GeoBox((9, 12), Affine(10, 0, 500_000, 0, -10, 5_000_000), "EPSG:32633")
+
+
+def box(row: int, col: int, height: int, width: int) -> shapely.Polygon:
+    """A rectangle of pixels of GRID."""
+    left, top = 500_000 + 10 * col, 5_000_000 - 10 * row
+    return shapely.box(left, top - 10 * height, left + 10 * width, top)
+
+
+BOXES = st.lists(st.tuples(*(st.integers(0, 7), st.integers(0, 10), st.integers(1, 4), st.integers(1, 5))), max_size=9)
+
+
+@settings(max_examples=40)
+@given(BOXES)
+def test_each_shape_has_its_pixels_however_many_lie_on_them(boxes: list[tuple[int, int, int, int]]) -> None:
+    place, number = covered([box(*one) for one in boxes], GRID)
+    assert (np.diff(number) >= 0).all()
+    for own, (row, col, height, width) in enumerate(boxes):
+        wanted = np.zeros(GRID.shape, np.bool_)
+        wanted[row : row + height, col : col + width] = True
+        assert place[number == own].tolist() == np.flatnonzero(wanted).tolist()
+
+
+def test_shapes_beyond_the_grid_and_with_holes() -> None:
+    ring = box(1, 1, 5, 5).difference(box(2, 2, 3, 3))
+    place, number = covered([ring, box(20, 20, 2, 2), box(-2, -3, 4, 5)], GRID)
+    assert np.bincount(number, minlength=3).tolist() == [16, 0, 4]
+    assert 2 * 12 + 2 not in place[number == 0]
+    assert [len(found) for found in covered([], GRID)] == [0, 0]

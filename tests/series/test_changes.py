@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import shapely
 from tests.mapping.places import LEGEND, grid_at
 from tests.series.planted import DATES, EVENTS, SHAPE, truth, write_spans, write_years
 
@@ -23,7 +22,7 @@ from landweave.raster.outlines import covered
 from landweave.raster.read import read_map, read_numbers
 from landweave.series.change import Rules
 from landweave.series.changes import ChangeJob, DecideJob, decide, find_changes
-from landweave.series.events import read_events
+from landweave.series.events import Event, read_events
 from landweave.series.maps import open_maps, write_maps
 from landweave.tiling import Window
 
@@ -50,6 +49,12 @@ def changed(folder: Path, out: Path, **changes: Any) -> Path:
     return out
 
 
+def pixels_of(event: Event) -> np.ndarray:
+    here = np.zeros(SHAPE, np.bool_)
+    here.ravel()[covered([event.geometry], grid_at(*SHAPE))[0]] = True
+    return here
+
+
 def test_planted_events_come_back(found: Path) -> None:
     events = read_events(found / "events.parquet")
     assert len(events.rows) == 3
@@ -60,7 +65,7 @@ def test_planted_events_come_back(found: Path) -> None:
         assert DATES[first - 1] <= event.date <= DATES[first]
         mask = np.zeros(SHAPE, np.bool_)
         mask[rows, cols] = True
-        here = covered(event.geometry, grid_at(*SHAPE))
+        here = pixels_of(event)
         assert (here & mask).sum() / (here | mask).sum() > 0.97
         assert event.num_pixels == here.sum()
         assert event.area_ha == pytest.approx(here.sum() / 100)
@@ -91,7 +96,7 @@ def test_maps_agree_wherever_no_event_is(found: Path) -> None:
     differs = (maps[0] != maps[1]) | (maps[1] != maps[2])
     covers = np.zeros(SHAPE, np.bool_)
     for event in read_events(found / "events.parquet").rows:
-        covers |= covered(event.geometry, grid_at(*SHAPE))
+        covers |= pixels_of(event)
     assert differs.any()
     assert not (differs & ~covers).any()
 
@@ -102,7 +107,7 @@ def test_layers_tell_the_events(found: Path) -> None:
     old, new = (read_map(found / f"{name}.tif")[0] for name in ("from", "to"))
     covers = np.zeros(SHAPE, np.bool_)
     for event in events:
-        here = covered(event.geometry, grid_at(*SHAPE))
+        here = pixels_of(event)
         covers |= here
         assert (old[here] == event.from_id).all()
         assert (new[here] == event.to_id).all()
@@ -252,7 +257,7 @@ def final(found: Path, decisions: Path, out: Path) -> dict[int, np.ndarray]:
 
 def test_the_final_maps_have_confirmed_changes_only_and_the_labels_given(found: Path, tmp_path: Path) -> None:
     events = read_events(found / "events.parquet")
-    masks = [covered(event.geometry, grid_at(*SHAPE)) for event in events.rows]
+    masks = [pixels_of(event) for event in events.rows]
     decisions = write_decisions(
         tmp_path / "d.parquet", events.origin.job,
         ("e0000001", "approve", None, None, True),
@@ -299,9 +304,3 @@ def test_decisions_that_do_not_belong_here_are_refused(found: Path, tmp_path: Pa
     assert "is_last" in refused(ReviewError, of(tmp_path / "e.parquet")).given
     nowhere = lambda: decide(DecideJob(change=tmp_path, decisions=labels), tmp_path / "out")  # noqa: E731
     assert "change.json" in refused(SeriesError, nowhere).given
-
-
-def test_outlines_cover_whole_pixels() -> None:
-    grid = grid_at(6, 7)
-    box = grid[2:4, 3:5].boundingbox
-    assert covered(shapely.box(box.left, box.bottom, box.right, box.top), grid).sum() == 4

@@ -11,8 +11,9 @@ import pytest
 from tests.mapping.places import LEGEND
 from tests.series.test_events import EVENT
 
+from landweave.series.decisions import Believed
 from landweave.series.events import Event
-from landweave.series.final import NO_DATE, annual_maps, layers_of
+from landweave.series.final import NO_DATE, Placed, annual_maps, layers_of
 
 YEARS = (2018, 2019, 2020)
 BASE = np.full((4, 6), 10, np.uint8)
@@ -28,9 +29,17 @@ def event(year: int, old: int, new: int, **changes: Any) -> Event:
     return replace(EVENT, year=year, date=dt.date(year, 6, 1), from_id=old, to_id=new, **changes)
 
 
+def placed(*places: tuple[Event, np.ndarray, bool]) -> Placed:
+    pixels = [np.flatnonzero(here) for _, here, _ in places]
+    numbers = np.repeat(np.arange(len(places)), [len(pixel) for pixel in pixels])
+    every = np.concatenate([*pixels, np.zeros(0, np.int64)])
+    return Placed([Believed(event, tells) for event, _, tells in places], every, numbers)
+
+
 def maps(base: np.ndarray, *places: tuple[Event, np.ndarray, bool]) -> dict[int, list[int]]:
     """The first row of every year's map."""
-    return {year: ids[0].tolist() for year, ids in zip(YEARS, annual_maps(base, places, YEARS), strict=True)}
+    found = annual_maps(base, placed(*places), YEARS)
+    return {year: ids[0].tolist() for year, ids in zip(YEARS, found, strict=True)}
 
 
 def test_nothing_believed_is_the_same_map_every_year() -> None:
@@ -89,7 +98,7 @@ def test_what_was_before_a_second_change_is_what_the_first_one_made() -> None:
 def test_layers_tell_the_last_change_of_a_pixel() -> None:
     first = event(2018, 10, 20, probability=0.5)
     second = event(2020, 20, 30, probability=1.0)
-    (base, old, new, sure), day = layers_of(BASE, ((first, mask(1, 2), False), (second, mask(2), False)), LEGEND)
+    (base, old, new, sure), day = layers_of(BASE, placed((first, mask(1, 2), False), (second, mask(2), False)), LEGEND)
     assert np.array_equal(base, BASE)
     assert old[0].tolist() == [0, 10, 20, 0, 0, 0]
     assert new[0].tolist() == [0, 20, 30, 0, 0, 0]
@@ -99,7 +108,7 @@ def test_layers_tell_the_last_change_of_a_pixel() -> None:
 
 
 def test_layers_without_a_change_hold_no_data() -> None:
-    (_, old, new, sure), day = layers_of(BASE, (), LEGEND)
+    (_, old, new, sure), day = layers_of(BASE, placed(), LEGEND)
     assert (old == 0).all()
     assert (new == 0).all()
     assert (sure == 255).all()

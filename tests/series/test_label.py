@@ -15,7 +15,7 @@ from tests.series.labelled import CLASSES, DATES, EDGE, LEGEND, label, make_land
 
 from landweave.config import check
 from landweave.datasets.points import PARTS, open_points
-from landweave.errors import ConfigError, GridError, LegendError, OutputError, SampleError, SeriesError
+from landweave.errors import ConfigError, GridError, LegendError, OutputError, SampleError, SeriesError, TaskError
 from landweave.legend import IGNORE, crosswalk, legend
 from landweave.raster.read import read_map
 from landweave.raster.write import write_map, write_tile
@@ -263,3 +263,15 @@ def test_reports_of_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="of format 2") as caught:
         read_purity(tmp_path / "purity.json")
     assert caught.value.do
+
+
+def test_where_every_block_fails_the_cause_is_told(tmp_path: Path) -> None:
+    land = make_land(tmp_path)
+    (tmp_path / "s2.tif").write_bytes(b"torn")
+    with pytest.raises(TaskError) as caught:
+        label(land, tmp_path / "samples.h5")
+    assert "every block failed" in caught.value.given
+    assert "s2" in caught.value.given
+    assert caught.value.expected
+    assert "--retry-failed" in caught.value.do
+    assert not (tmp_path / "samples.h5").exists()

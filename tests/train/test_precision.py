@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from landweave.train.precision import choose, computing
+from landweave.errors import ConfigError
+from landweave.train.precision import choose, computing, device_of
 
 CPU = torch.device("cpu")
 
@@ -38,3 +39,20 @@ def test_networks_compute_in_what_was_chosen() -> None:
         with computing(precision, CPU):  # type: ignore[arg-type]
             assert network(x).dtype == wanted
     assert network.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("wanted", "there", "found"), [("auto", True, "cuda"), ("auto", False, "cpu"),
+                         ("cpu", True, "cpu"), ("cuda", True, "cuda")])  # fmt: skip
+def test_a_gpu_is_taken_where_there_is_one(
+    wanted: str, there: bool, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert device_of(wanted) == found
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError) as caught:
+        device_of("cuda")
+    assert (caught.value.given, caught.value.expected) == ("device = cuda", "a CUDA device that torch sees")
+    assert "device = auto" in caught.value.do

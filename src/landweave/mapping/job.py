@@ -9,13 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from landweave.errors import SceneError, TaskError
-from landweave.jobs.executor import Executor, Function, Summary
-from landweave.jobs.ledger import LACKS, Ledger, opened
-from landweave.jobs.pool import staying
-from landweave.jobs.run import Progress, add, fulfil
-from landweave.jobs.serial import Serial
-from landweave.jobs.worker import prepare as ready
+from landweave.errors import SceneError
+from landweave.jobs.executor import Executor, Function
+from landweave.jobs.ledger import LACKS
+from landweave.jobs.phases import Phases, has_file, held, here
+from landweave.jobs.run import Progress
 from landweave.mapping import objects
 from landweave.mapping.assemble import assemble, assembling, bind
 from landweave.mapping.blend import SPREAD, BlendTask, SpreadTask, blend_tile, spread_tile
@@ -26,7 +24,7 @@ from landweave.mapping.route import RouteTask, Sent, by_card, route_tile, sent
 from landweave.mapping.sheet import Sheet, sheets
 from landweave.mapping.summary import shown
 from landweave.mapping.tile import MapTask, map_tile
-from landweave.provenance import fingerprint, write_record
+from landweave.provenance import fingerprint
 
 _TILES_PER_COMPARISON, _MOST_COMPARISONS = 16, 8
 IN_FLIGHT = 3
@@ -43,14 +41,10 @@ def run(job: MapJob, out: Path, executor: Executor | None = None) -> Iterator[Pr
     Raises:
         LandweaveError: Something that the user can mend; what is done is kept.
     """
-    began, executor = time.time(), executor or Serial(in_flight=IN_FLIGHT)
-    if isinstance(executor, Serial):
-        # GDAL settles the size of its cache when the first file is opened, which is a scene that is looked at.
-        ready(executor.setup)
+    began, executor = time.time(), here(executor, IN_FLIGHT)
     prepared = prepare(job)
-    with opened(out, prepared.configuration) as ledger, staying(executor) as crew:
-        write_record(out / "job.json", "map", prepared.configuration)
-        yield from _Run(prepared, out, crew, ledger, began).records()
+    with held(out, "map", prepared.configuration, executor) as phases:
+        yield from _Run(prepared, out, phases, began).records()
 
 
 @dataclass
@@ -59,14 +53,9 @@ class _Run:
 
     prepared: Prepared
     out: Path
-    executor: Executor
-    ledger: Ledger
+    phases: Phases
     began: float
-    before: Summary = field(default_factory=dict)
-    total: Summary = field(default_factory=dict)
-    wall_s: dict[str, float] = field(default_factory=dict)
     routes: dict[str, Sent] = field(default_factory=dict)
-    has_run: bool = False
 
     def records(self) -> Iterator[Progress]:
         tasks = self._tasks()
@@ -75,8 +64,8 @@ class _Run:
             yield from self._blended(routed)
         else:
             yield from self._phase(map_tile, routed, "map", self._stands)
-        done = {task.key: self._stamp(task) for task in tasks if task.key in self.ledger.done}
-        self._check(done)
+        done = {task.key: self._stamp(task) for task in tasks if task.key in self.phases.ledger.done}
+        self._check(tasks)
         every = sheets(self.prepared.plan, self.prepared.job.sheet_px)
         yield from self._put_together(every, done)
         if self.prepared.job.objects:
@@ -93,8 +82,8 @@ class _Run:
         if routing is None:
             return list(tasks)
         asked = [RouteTask(t.order, routing.folder, routing.identity, t.tile, t.scenes) for t in tasks]
-        yield from self._phase(route_tile, asked, "route", _has_file)
-        self.routes = sent(asked, self.ledger.done)
+        yield from self._phase(route_tile, asked, "route", has_file)
+        self.routes = sent(asked, self.phases.ledger.done)
         if self.routes:
             write_buckets(self.out, self.routes, self.prepared.plan)
         return by_card(tasks, self.routes, routing.cards)
@@ -109,35 +98,25 @@ class _Run:
         prepared = self.prepared
         tags = (("landweave_card", prepared.card.identity), ("landweave_job", fingerprint(prepared.configuration)))
         tasks = list(assembling(prepared.order(self.out), every, done, prepared.card.legend, tags))
-        yield from self._phase(assemble, tasks, "assemble", _has_file)
-        self._must_have(tasks)
+        yield from self._phase(assemble, tasks, "assemble", has_file)
+        self.phases.must_have(tasks, _WHOLE)
         for layer in () if every[0].is_whole else prepared.job.layers:
             bind([task for task in tasks if task.layer == layer], prepared.plan.output_grid)
 
     def _outlined(self, every: Sequence[Sheet], done: dict[str, str]) -> Iterator[Progress]:
         order = self.prepared.object_order(self.out)
         for function, tasks, phase in objects.steps(order, self.prepared.plan, every, done):
-            yield from self._phase(function, tasks, phase, _has_file)
-            self._must_have(tasks)
-
-    def _must_have(self, tasks: Sequence[Any]) -> None:
-        for task in tasks:
-            if task.key in self.ledger.failed:
-                raise TaskError(self.ledger.failed[task.key], "a map put together from its tiles", _MEND)
+            yield from self._phase(function, tasks, phase, has_file)
+            self.phases.must_have(tasks, _WHOLE)
 
     def _phase(
         self, function: Function[Any], tasks: Sequence[Any], phase: str, intact: Callable[[Any], bool]
     ) -> Generator[Progress]:
-        """Run one phase; its figures are added to those of the job."""
-        unit = _UNITS.get(phase, "tiles")
-        began, first, last = time.time(), None, Progress(phase, 0, 0, unit)
-        for last in fulfil(function, tasks, self.executor, self.ledger, phase=phase, unit=unit, intact=intact):
-            if first is None:
-                first, self.before = last, add(self.before, last.summary)
-            self.has_run |= last.done > first.done
-            yield replace(last, summary=shown(first.summary, last.summary, time.time() - began))
-        self.wall_s[phase] = time.time() - began
-        self.total = add(self.total, last.summary)
+        """Run one phase; its records show the pace of this run."""
+        began, first = time.time(), None
+        for record in self.phases.run(function, tasks, phase, _UNITS.get(phase, "tiles"), intact):
+            first = first or record
+            yield replace(record, summary=shown(first.summary, record.summary, time.time() - began))
 
     def _tasks(self) -> list[MapTask]:
         plan, order = self.prepared.plan, self.prepared.order(self.out)
@@ -153,12 +132,12 @@ class _Run:
 
     def _stands(self, task: MapTask) -> bool:
         """Whether a tile that is done need not be mapped again: where a scene can be read that could not, it must."""
-        told = self.ledger.done[task.key]
+        told = self.phases.ledger.done[task.key]
         return task.is_written and (LACKS in told or told.get("scenes_used", len(task.scenes)) == len(task.scenes))
 
     def _stamp(self, task: MapTask) -> str:
         """What changes when a tile is made anew from other scenes."""
-        return f"{task.key}:{self.ledger.done[task.key].get('scenes_used', len(task.scenes))}"
+        return f"{task.key}:{self.phases.ledger.done[task.key].get('scenes_used', len(task.scenes))}"
 
     def _blends(self, tasks: Sequence[MapTask]) -> list[BlendTask]:
         spreads = {(t.tile.row, t.tile.col): SpreadTask(t.order, t.tile, t.scenes) for t in tasks}
@@ -179,18 +158,18 @@ class _Run:
         ]
 
     def _lacking(self, blends: Iterable[BlendTask]) -> list[BlendTask]:
-        return [blend for blend in blends if blend.key not in self.ledger.done or not self._stands(blend.task)]
+        return [blend for blend in blends if blend.key not in self.phases.ledger.done or not self._stands(blend.task)]
 
     def _fed(self, blends: Iterable[BlendTask]) -> list[BlendTask]:
         """The blends that are done or can be: those whose tiles were all predicted."""
         lacking = {blend.key for blend in self._lacking(blends)}
-        return [b for b in blends if b.key not in lacking or all(seer.key in self.ledger.done for seer in b.seers)]
+        return [
+            b for b in blends if b.key not in lacking or all(seer.key in self.phases.ledger.done for seer in b.seers)
+        ]
 
-    def _check(self, done: dict[str, str]) -> None:
-        if not done:
-            cause = next(iter(self.ledger.failed.values()), "no tile was mapped")
-            raise TaskError(f"a job of which every tile failed: {cause}", "at least one tile that can be mapped", _MEND)
-        if not self.total.get("valid_px"):
+    def _check(self, tasks: Sequence[MapTask]) -> None:
+        self.phases.must_have_some(tasks)
+        if not self.phases.total.get("valid_px"):
             raise SceneError(
                 f"{', '.join(scene.id for scene in self.prepared.scenes[:3])} without one valid pixel in the area",
                 "at least one pixel that is inside, cloud free and has data",
@@ -199,9 +178,7 @@ class _Run:
 
     def _lost(self, tasks: Sequence[MapTask]) -> dict[str, str]:
         """What the map lacks of its scenes, by scene or tile."""
-        found = dict(self.prepared.set_aside)
-        told = ((task.key, self.ledger.done.get(task.key, {}).get(LACKS)) for task in tasks)
-        return found | {key: str(text) for key, text in told if text}
+        return dict(self.prepared.set_aside) | self.phases.lacks(tasks)
 
     def _finish(
         self, tasks: Sequence[MapTask], every: Sequence[Sheet], done: dict[str, str], lost: dict[str, str]
@@ -210,24 +187,19 @@ class _Run:
             sheets=tuple(sheet for sheet in every if done.keys() & set(sheet.tiles)),
             missing=tuple(task.key for task in tasks if task.key not in done),
             lost=lost,
-            total=self.total,
-            before=self.before,
-            num_workers=self.executor.num_workers,
+            total=self.phases.total,
+            before=self.phases.before,
+            num_workers=self.phases.executor.num_workers,
             period=(self.began, time.time()),
-            wall_s=self.wall_s,
-            has_run=self.has_run,
+            wall_s=self.phases.wall_s,
+            has_run=self.phases.has_run,
             routes=self.routes,
         )
         finish(self.prepared, ended, self.out)
         shutil.rmtree(self.out / SPREAD, ignore_errors=True)
 
 
-def _has_file(task: Any) -> bool:
-    """Whether the last file that a task writes is there."""
-    return bool(task.path.is_file())
-
-
-_MEND = "mend the cause and run the same command again with --retry-failed"
+_WHOLE = "a map put together from its tiles"
 
 
 def compared_tiles(num_tiles: int) -> frozenset[int]:

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field, FiniteFloat, model_validator
 
 from landweave.config import Config, nearest
-from landweave.errors import CatalogError, ConfigError, LandweaveError
+from landweave.errors import CatalogError, LandweaveError
 from landweave.legend import Legend
 from landweave.mapping.link import ObjectOrder
 from landweave.mapping.merge import Rule
@@ -28,6 +28,8 @@ from landweave.raster.catalog import read_catalog
 from landweave.raster.inspect import inspect
 from landweave.raster.item import to_item
 from landweave.raster.scene import Scene
+from landweave.train.precision import choose as choose_precision
+from landweave.train.precision import device_of
 
 _NO_PART = ("card", "gallery", "scenes", "only", "sheet_px")
 _OF_OBJECTS = ("objects", "min_area_m2", "simplify_m")
@@ -186,7 +188,7 @@ def prepare(job: MapJob) -> Prepared:
     wish = Wish(job.area, job.crs, job.reproject, job.core_px, job.margin_px)
     plan = make_plan(card, scenes, wish)
     broken = _look(scenes, plan, card)
-    device = _device(job.device)
+    device = device_of(job.device)
     return Prepared(
         job=job,
         card=card,
@@ -273,23 +275,7 @@ def _without(plan: Plan, broken: frozenset[int]) -> Plan:
     return replace(plan, pieces=tuple(piece for piece in left if piece.scenes))
 
 
-def _device(wanted: str) -> str:
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "device = cuda", "a CUDA device that torch sees", "use device = auto, or install a CUDA torch"
-        )
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
-
-
 def _precision(wanted: Literal["auto", "fp32", "bf16"], device: str, card: Card) -> Precision:
-    if card.is_classical:
-        return "fp32"
-    if wanted != "auto":
-        return wanted
-    if device == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if card.sight == Sight(1, 0):
-        # Pixel by pixel, turning numbers into bf16 and back takes longer than computing with them.
-        return "fp32"
-    able = torch.cpu.get_capabilities()
-    return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") else "fp32"
+    # Pixel by pixel, turning numbers into bf16 and back takes a CPU longer than computing with them.
+    is_quick = wanted == "auto" and device == "cpu" and card.sight == Sight(1, 0)
+    return "fp32" if card.is_classical or is_quick else choose_precision(wanted, torch.device(device))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,16 +11,13 @@ from pydantic import Field
 
 from landweave.atomic import write_text
 from landweave.config import Config
-from landweave.errors import SeriesError, TaskError
+from landweave.errors import SeriesError
 from landweave.jobs.executor import Executor, Function
-from landweave.jobs.ledger import Ledger, opened
-from landweave.jobs.pool import staying
-from landweave.jobs.run import Progress, fulfil
-from landweave.jobs.serial import Serial
-from landweave.jobs.worker import prepare as ready
+from landweave.jobs.phases import Phases, held, here
+from landweave.jobs.run import Progress
 from landweave.legend import legend as known_legend
 from landweave.legend import load_legends
-from landweave.provenance import file_sha256, fingerprint, write_record
+from landweave.provenance import file_sha256, fingerprint
 from landweave.raster.read import grid_of
 from landweave.series.change import Rules
 from landweave.series.decisions import read_decisions
@@ -81,6 +76,7 @@ def find_changes(job: ChangeJob, out: Path, executor: Executor | None = None) ->
     Raises:
         LandweaveError: Something that the user can mend; what is done is kept.
     """
+    executor = here(executor)
     maps = _open(job)
     _check(job, maps)
     configuration = _configuration(job, maps)
@@ -89,9 +85,9 @@ def find_changes(job: ChangeJob, out: Path, executor: Executor | None = None) ->
         fingerprint(configuration),
     )  # fmt: skip
     tiles = _tiles(maps, job.core_px, order.margin_px)
-    with _held(out, configuration, "series change", executor) as going:
-        yield from going.phase(find_tile, [FindTask(order, tile) for tile in tiles], "find", "tiles")
-        yield from going.phase(gather, [GatherTask(order, tuple(tiles))], "gather", "files")
+    with held(out, "series change", configuration, executor) as phases:
+        yield from _phase(phases, find_tile, [FindTask(order, tile) for tile in tiles], "find", "tiles")
+        yield from _phase(phases, gather, [GatherTask(order, tuple(tiles))], "gather", "files")
         final = FinalOrder(
             folder=order.folder,
             events=order.folder / NAME,
@@ -103,17 +99,19 @@ def find_changes(job: ChangeJob, out: Path, executor: Executor | None = None) ->
             job=order.job,
             stamp=file_sha256(order.folder / NAME)[:12],
         )
-        yield from going.final(final, tiles, True)
+        yield from _final(phases, final, tiles)
 
 
 def decide(job: DecideJob, out: Path, executor: Executor | None = None) -> Iterator[Progress]:
     """Write the maps of every year with the changes that a person confirmed and the classes that they gave.
 
-    `out` then holds annual/YEAR.tif and decided.json.
+    `out` then holds decided.json, and as after finding changes annual/YEAR.tif, base.tif, date.tif, from.tif, to.tif,
+    probability.tif.
 
     Raises:
         LandweaveError: The decisions are of another job, or something else that the user can mend.
     """
+    executor = here(executor)
     told = _read_change(job.change)
     events = read_events(job.change / NAME)
     # Before anything is written: decisions of another job are refused.
@@ -134,46 +132,27 @@ def decide(job: DecideJob, out: Path, executor: Executor | None = None) -> Itera
         stamp=stamp,
     )
     kept = order.believed
-    with _held(out, configuration, "series decisions", executor) as going:
-        yield from going.final(order, list(Tiling((grid.shape[0], grid.shape[1]), job.core_px, 0)), False)
+    with held(out, "series decisions", configuration, executor) as phases:
+        yield from _final(phases, order, list(Tiling((grid.shape[0], grid.shape[1]), job.core_px, 0)))
         content = {"format": 1, "job": told["job"], "events": len(events.rows), "confirmed": len(kept)}
         write_text(out / "decided.json", json.dumps(content, indent=1) + "\n")
 
 
-@dataclass
-class _Going:
-    """A job under way in a folder that it holds."""
+def _phase(phases: Phases, function: Function[Any], tasks: Sequence[Any], phase: str, unit: str) -> Generator[Progress]:
+    """Run one phase; all its tasks are needed.
 
-    executor: Executor
-    ledger: Ledger
-
-    def phase(self, function: Function[Any], tasks: Sequence[Any], phase: str, unit: str) -> Generator[Progress]:
-        """Run one phase; all its tasks are needed.
-
-        Raises:
-            TaskError: One failed.
-        """
-        yield from fulfil(function, tasks, self.executor, self.ledger, phase=phase, unit=unit, intact=_has_file)
-        for task in tasks:
-            if task.key in self.ledger.failed:
-                raise TaskError(self.ledger.failed[task.key], "every part of the job done", _MEND)
-
-    def final(self, order: FinalOrder, tiles: Sequence[Tile], with_change: bool) -> Generator[Progress]:
-        """Write the layers of all tiles and put them together."""
-        tasks = [FinalTask(order, tile) for tile in tiles]
-        yield from self.phase(write_final, tasks, "map", "tiles")
-        yield from self.phase(assemble_layer, list(layer_tasks(order, tasks, with_change)), "assemble", "layers")
+    Raises:
+        TaskError: One failed.
+    """
+    yield from phases.run(function, tasks, phase, unit)
+    phases.must_have(tasks, "every part of the job done")
 
 
-@contextlib.contextmanager
-def _held(out: Path, configuration: dict[str, Any], kind: str, executor: Executor | None) -> Iterator[_Going]:
-    executor = executor or Serial()
-    if isinstance(executor, Serial):
-        # GDAL settles the size of its cache when the first file is opened.
-        ready(executor.setup)
-    with opened(out, configuration) as ledger, staying(executor) as crew:
-        write_record(out / "job.json", kind, configuration)
-        yield _Going(crew, ledger)
+def _final(phases: Phases, order: FinalOrder, tiles: Sequence[Tile]) -> Generator[Progress]:
+    """Write the layers of all tiles and put them together."""
+    tasks = [FinalTask(order, tile) for tile in tiles]
+    yield from _phase(phases, write_final, tasks, "map", "tiles")
+    yield from _phase(phases, assemble_layer, list(layer_tasks(order, tasks)), "assemble", "layers")
 
 
 def _open(job: ChangeJob) -> SeriesMaps:
@@ -221,11 +200,3 @@ def _read_change(folder: Path) -> dict[str, Any]:
             f"{folder / CHANGE}: {error}", "a folder that landweave series change wrote", "name it with --change"
         ) from error
     return told
-
-
-def _has_file(task: Any) -> bool:
-    """Whether the file that a task writes last is there."""
-    return bool(task.path.is_file())
-
-
-_MEND = "mend the cause and run the same command again with --retry-failed"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int32, UInt8
+from jaxtyping import Bool, Int32, Int64, UInt8
 from odc.geo.geobox import GeoBox
 
 from landweave.jobs.executor import Summary
@@ -21,7 +21,7 @@ from landweave.raster.outlines import covered
 from landweave.raster.read import read_numbers
 from landweave.raster.write import write_cog, write_tile
 from landweave.series.decisions import Believed, confirmed, read_decisions
-from landweave.series.events import Event, read_events
+from landweave.series.events import read_events
 from landweave.series.findings import labels_of
 from landweave.tiling import Tile, Window
 
@@ -58,7 +58,14 @@ class FinalOrder:
     @property
     def believed(self) -> tuple[Believed, ...]:
         """The events that change a map, by date; read once a process."""
-        return _believed(self.events, self.decisions, self.job, self.stamp)
+        return _believed(self.events, self.decisions, self.job, self.stamp)[0]
+
+    def near(self, window: Window) -> list[Believed]:
+        """Of these the ones that may have pixels in a window."""
+        rows, windows = _believed(self.events, self.decisions, self.job, self.stamp)
+        meets = (windows[:, 0] < window.row + window.height) & (windows[:, 1] > window.row)
+        meets &= (windows[:, 2] < window.col + window.width) & (windows[:, 3] > window.col)
+        return [rows[number] for number in np.flatnonzero(meets)]
 
     def part(self, name: str) -> Path:
         """A file of one task."""
@@ -66,14 +73,19 @@ class FinalOrder:
 
 
 @functools.lru_cache(4)
-def _believed(path: Path, decisions: Path | None, job: str, stamp: str) -> tuple[Believed, ...]:
+def _believed(
+    path: Path, decisions: Path | None, job: str, stamp: str
+) -> tuple[tuple[Believed, ...], Int64[np.ndarray, "e 4"]]:
+    """Events by date, and the window of each."""
     del stamp  # It tells when files have changed.
     events = read_events(path)
     if decisions is None:
         rows = [Believed(event, False) for event in events.rows]
     else:
         rows = list(confirmed(events, read_decisions(decisions, job)))
-    return tuple(sorted(rows, key=lambda one: (one.event.date, one.event.id)))
+    rows.sort(key=lambda one: (one.event.date, one.event.id))
+    windows = [(e.row_start, e.row_stop, e.col_start, e.col_stop) for e in (one.event for one in rows)]
+    return tuple(rows), np.array(windows, np.int64).reshape(-1, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +116,12 @@ def write_final(task: FinalTask) -> Summary:
     watch, order, core = Stopwatch(), task.order, task.tile.core
     grid = core.on(order.grid)
     with watch("read"):
-        near = [believed for believed in order.believed if _meets(believed.event, core)]
-        places = [(one.event, covered(one.event.geometry, grid), one.tells_before) for one in near]
-        base = _base(task, places)
+        near = order.near(core)
+        placed = Placed(near, *covered([one.event.geometry for one in near], grid))
+        base = _base(task, placed)
     with watch("map"):
-        years = list(annual_maps(base, places, order.years))
-        layers, day = layers_of(base, places, order.legend)
+        years = list(annual_maps(base, placed, order.years))
+        layers, day = layers_of(base, placed, order.legend)
     with watch("write"):
         write_tile(task.date_path, day[None], grid, NO_DATE)
         write_tile(task.path, np.stack([*years, *layers]), grid)
@@ -117,61 +129,78 @@ def write_final(task: FinalTask) -> Summary:
     return {**watch.seconds, "tiles": 1, "pixels": core.num_pixels, "confirmed_px": int(changed.sum())}
 
 
-_Places = Sequence[tuple[Event, Bool[np.ndarray, "h w"], bool]]
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Events with their pixels in a tile: flat, so that ten thousand of them take no longer than their pixels.
+
+    Attributes:
+        rows: The events, by date.
+        pixel: Places of their pixels in the tile, event after event.
+        number: Which event each of these belongs to.
+    """
+
+    rows: Sequence[Believed]
+    pixel: Int64[np.ndarray, " m"]
+    number: Int64[np.ndarray, " m"]
+
+    def told(self, value: Callable[[Believed], int | bool]) -> Int64[np.ndarray, " m"]:
+        """For each pixel what its event says."""
+        return np.array([value(one) for one in self.rows], np.int64)[self.number]
+
+    @property
+    def is_first(self) -> Bool[np.ndarray, " m"]:
+        """Whether no earlier event has the same pixel."""
+        found = np.zeros(len(self.pixel), np.bool_)
+        found[np.unique(self.pixel, return_index=True)[1]] = True
+        return found
 
 
-def _base(task: FinalTask, places: _Places) -> UInt8[np.ndarray, "h w"]:
+def _base(task: FinalTask, placed: Placed) -> UInt8[np.ndarray, "h w"]:
     """Class ids of what stands still: before the first change where one is believed, else what most maps say."""
     order, core = task.order, task.tile.core
     if order.base is not None:
         return np.asarray(read_numbers(str(order.base), core)[0])
     base, steady = labels_of(order.part(f"{task.tile.key}.npz"))
     is_event = np.zeros(core.shape, np.bool_)
-    for _, here, _ in places:
-        is_event |= here
+    is_event.ravel()[placed.pixel] = True
     return order.legend.to_ids(np.where(is_event, base, steady))
 
 
 def annual_maps(
-    base: UInt8[np.ndarray, "h w"], places: _Places, years: Sequence[int]
+    base: UInt8[np.ndarray, "h w"], placed: Placed, years: Sequence[int]
 ) -> Iterator[UInt8[np.ndarray, "h w"]]:
     """Class ids of every year: those of `base`, and of each event from its year on. Pure.
 
     Args:
         base: Class ids before any change.
-        places: Events by date, with the pixels of each, and whether a person said what they were before.
+        placed: Events with their pixels.
         years: Which maps, in order.
     """
+    old, new, happened = (
+        placed.told(value) for value in (lambda e: e.event.from_id, lambda e: e.event.to_id, lambda e: e.event.year)
+    )
+    # Before its first change a pixel was what it was mapped as, unless a person said it; never what it becomes.
+    says = placed.is_first & ((placed.told(lambda e: e.tells_before) > 0) | (base.ravel()[placed.pixel] == new))
     for year in years:
-        ids, touched = base.copy(), np.zeros(base.shape, np.bool_)
-        for event, here, tells_before in places:
-            if event.year <= year:
-                ids[here] = event.to_id
-            else:
-                first = here & ~touched
-                # Before it a pixel was what it was mapped as, unless a person said it; never what it becomes.
-                before = tells_before | (ids[first] == event.to_id)
-                ids[first] = np.where(before, np.uint8(event.from_id), ids[first])
-            touched |= here
+        ids = base.copy()
+        flat, before, after = ids.ravel(), says & (happened > year), happened <= year
+        flat[placed.pixel[before]] = old[before]
+        # Of several changes of a pixel the last one is written last.
+        flat[placed.pixel[after]] = new[after]
         yield ids
 
 
 def layers_of(
-    base: UInt8[np.ndarray, "h w"], places: _Places, legend: Legend
+    base: UInt8[np.ndarray, "h w"], placed: Placed, legend: Legend
 ) -> tuple[list[UInt8[np.ndarray, "h w"]], Int32[np.ndarray, "h w"]]:
     """LAYERS, and days of change since 1970-01-01: of a pixel's last change; no data where there is none."""
     old, new = (np.full(base.shape, legend.nodata, np.uint8) for _ in range(2))
     sure, day = np.full(base.shape, NODATA, np.uint8), np.full(base.shape, NO_DATE, np.int32)
-    for event, here, _ in places:
-        old[here], new[here] = event.from_id, event.to_id
-        sure[here] = round(event.probability * STEPS)
-        day[here] = days(event.date)
+    old.ravel()[placed.pixel] = placed.told(lambda e: e.event.from_id)
+    new.ravel()[placed.pixel] = placed.told(lambda e: e.event.to_id)
+    sure.ravel()[placed.pixel] = placed.told(lambda e: round(e.event.probability * STEPS))
+    day.ravel()[placed.pixel] = placed.told(lambda e: days(e.event.date))
     return [base, old, new, sure], day
-
-
-def _meets(event: Event, core: Window) -> bool:
-    rows = event.row_start < core.row + core.height and core.row < event.row_stop
-    return rows and event.col_start < core.col + core.width and core.col < event.col_stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +232,11 @@ class LayerTask:
         return self.order.folder / self.name
 
 
-def layer_tasks(order: FinalOrder, tasks: Sequence[FinalTask], with_change: bool) -> Iterator[LayerTask]:
-    """The tasks that put the tiles together: maps of years, and the layers of change where asked for."""
+def layer_tasks(order: FinalOrder, tasks: Sequence[FinalTask]) -> Iterator[LayerTask]:
+    """The tasks that put the tiles together: maps of years, and the layers of change."""
     tiles = tuple(task.path.name for task in tasks)
     for number, year in enumerate(order.years, 1):
         yield LayerTask(order, f"annual/{year}.tif", tiles, number, "labels")
-    if not with_change:
-        return
     for number, name in enumerate(LAYERS, len(order.years) + 1):
         kind = "probability" if name == "probability" else "labels"
         yield LayerTask(order, f"{name}.tif", tiles, number, kind)

@@ -6,8 +6,8 @@ import datetime as dt
 import json
 import os
 import time
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,14 +15,12 @@ from pydantic import Field
 
 from landweave.atomic import write_text
 from landweave.config import Config
-from landweave.errors import SceneError, TaskError
-from landweave.jobs.executor import Executor, Function, Summary
-from landweave.jobs.ledger import LACKS, Ledger, opened
-from landweave.jobs.pool import staying
-from landweave.jobs.run import Progress, add, fulfil
-from landweave.jobs.serial import Serial
-from landweave.jobs.worker import prepare as ready
-from landweave.provenance import versions, write_record
+from landweave.errors import SceneError
+from landweave.jobs.executor import Executor
+from landweave.jobs.ledger import LACKS
+from landweave.jobs.phases import Phases, held, here
+from landweave.jobs.run import Progress
+from landweave.provenance import versions
 from landweave.series.maps import NAME, OneMap, SeriesMaps, write_maps
 from landweave.series.prepare import Prepared, prepare
 from landweave.series.spans import Span
@@ -65,15 +63,11 @@ def run(job: SeriesMapJob, out: Path, executor: Executor | None = None) -> Itera
     Raises:
         LandweaveError: Something that the user can mend; what is done is kept.
     """
-    began, executor = time.time(), executor or Serial(in_flight=IN_FLIGHT)
-    if isinstance(executor, Serial):
-        # GDAL settles the size of its cache when the first file is opened.
-        ready(executor.setup)
+    began, executor = time.time(), here(executor, IN_FLIGHT)
     prepared = prepare(job, out)
-    with opened(out, prepared.configuration) as ledger, staying(executor) as crew:
-        write_record(out / "job.json", "series map", prepared.configuration)
+    with held(out, "series map", prepared.configuration, executor) as phases:
         if prepared.lacking:
-            yield from _Run(prepared, out, crew, ledger, began).records()
+            yield from _Run(prepared, out, phases, began).records()
 
 
 @dataclass
@@ -82,40 +76,26 @@ class _Run:
 
     prepared: Prepared
     out: Path
-    executor: Executor
-    ledger: Ledger
+    phases: Phases
     began: float
-    total: Summary = field(default_factory=dict)
 
     def records(self) -> Iterator[Progress]:
         tasks = self.prepared.tasks(self.out)
-        yield from self._phase(map_spans, tasks, "map", "tiles")
-        done = [task for task in tasks if task.key in self.ledger.done]
-        self._check(done)
+        done = yield from self.phases.run(map_spans, tasks, "map", "tiles")
+        self._check(tasks)
         putting = list(self._putting(done))
-        yield from self._phase(assemble, putting, "assemble", "maps")
-        for task in putting:
-            if task.key in self.ledger.failed:
-                raise TaskError(self.ledger.failed[task.key], "a map put together from its tiles", _MEND)
-        told = ((task.key, self.ledger.done[task.key].get(LACKS)) for task in done)
-        lost = {key: str(text) for key, text in told if text}
+        yield from self.phases.run(assemble, putting, "assemble", "maps")
+        self.phases.must_have(putting, "a map put together from its tiles")
+        lost = self.phases.lacks(done)
         # What a scene is missing in is not whole either: with --retry-failed it is mapped again.
         write_maps(self._maps(len(tasks) - len(done) + len(lost)))
         write_text(self.out / "summary.json", json.dumps(self._summary(lost), indent=1, ensure_ascii=False) + "\n")
         for key, why in lost.items():
             yield Progress("scenes", len(done), len(done), "tiles", failed=f"{key}: {why}")
 
-    def _phase(self, function: Function[Any], tasks: list[Any], phase: str, unit: str) -> Generator[Progress]:
-        last = Progress(phase, 0, 0, unit)
-        for last in fulfil(function, tasks, self.executor, self.ledger, phase=phase, unit=unit, intact=_has_file):
-            yield last
-        self.total = add(self.total, last.summary)
-
-    def _check(self, done: list[SpansTask]) -> None:
-        if not done:
-            cause = next(iter(self.ledger.failed.values()), "no tile was mapped")
-            raise TaskError(f"a job of which every tile failed: {cause}", "at least one tile that can be mapped", _MEND)
-        if not self.total.get("valid_px"):
+    def _check(self, tasks: list[SpansTask]) -> None:
+        self.phases.must_have_some(tasks)
+        if not self.phases.total.get("valid_px"):
             raise SceneError(
                 f"{len(self.prepared.scenes)} scenes without one valid pixel",
                 "at least one pixel that is inside, cloud free and has data",
@@ -159,7 +139,7 @@ class _Run:
         return OneMap(span.key, span.start, span.stop, labels, top, num_missing)
 
     def _summary(self, lost: dict[str, str]) -> dict[str, Any]:
-        total = {name: value for name, value in self.total.items() if name != LACKS}
+        total = {name: value for name, value in self.phases.total.items() if name != LACKS}
         seconds = max(time.time() - self.began, 1e-9)
         pixels = float(total.get("pixels", 0))
         return {
@@ -167,7 +147,7 @@ class _Run:
             "kind": "series map",
             "began": dt.datetime.fromtimestamp(self.began, dt.UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
-            "workers": self.executor.num_workers,
+            "workers": self.phases.executor.num_workers,
             "network": self.prepared.card.network,
             "precision": self.prepared.precision,
             "device": self.prepared.device,
@@ -177,16 +157,8 @@ class _Run:
             **total,
             "px_per_s": round(pixels / seconds, 1),
             "never_valid_share": round(float(total.get("never_valid_px", 0)) / max(pixels, 1), 6),
-            "tiles_missing": [key for key in self.ledger.failed if not key.startswith("assemble")],
+            "tiles_missing": [key for key in self.phases.ledger.failed if not key.startswith("assemble")],
             "scenes_lost": lost,
             "maps_file": NAME,
             "versions": versions(),
         }
-
-
-def _has_file(task: Any) -> bool:
-    """Whether the file that a task writes is there."""
-    return bool(task.path.is_file())
-
-
-_MEND = "mend the cause and run the same command again with --retry-failed"

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landweave.datasets.points import Points
-from landweave.errors import SampleError, TaskError
+from landweave.errors import SampleError
 from landweave.jobs.executor import Executor
-from landweave.jobs.ledger import Ledger, opened
-from landweave.jobs.pool import staying
-from landweave.jobs.run import Progress, fulfil
-from landweave.provenance import fingerprint, write_record
+from landweave.jobs.phases import Phases, held, here
+from landweave.jobs.run import Progress
+from landweave.provenance import fingerprint
 from landweave.raster.write import write_cog
 from landweave.series.draws import allot, rate
 from landweave.series.labelblocks import BlockTask, FitTask, Order, draw, fit, gather, stable
@@ -42,11 +41,10 @@ def run(job: LabelJob, out: Path, executor: Executor) -> Iterator[Progress]:
     Raises:
         LandweaveError: Something that the user can mend; what is done is kept.
     """
+    executor = here(executor)
     prepared, folder = prepare(job), folder_of(out)
-    configuration = prepared.configuration
-    with opened(folder, configuration) as ledger, staying(executor) as crew:
-        write_record(folder / "job.json", "labels", configuration)
-        yield from _Run(prepared, folder, crew, ledger).records(out)
+    with held(folder, "labels", prepared.configuration, executor) as phases:
+        yield from _Run(prepared, folder, phases).records(out)
 
 
 @dataclass
@@ -55,8 +53,7 @@ class _Run:
 
     prepared: Prepared
     folder: Path
-    crew: Executor
-    ledger: Ledger
+    phases: Phases
     tiles: list[Tile] = field(default_factory=list)
 
     def records(self, out: Path) -> Iterator[Progress]:
@@ -67,37 +64,40 @@ class _Run:
         gathered = yield from self._blocks(gather, "gather", order, (rates,))
         fitting = [FitTask(order, year, tuple(task.path for task in gathered), wanted, _stamp(gathered))
                    for year in prepared.series.years]  # fmt: skip
-        fitted = yield from self._phase(fit, fitting, "fit", "forests")
-        self._must_have(fitting, fitted)
+        yield from self._phase(fit, fitting, "fit", "forests")
+        self.phases.must_have(fitting, "a forest for every year")
         judged = yield from self._blocks(stable, "stable", order, stamp=_stamp(fitting))
         paths, nodata = [task.path for task in judged], order.legend.nodata
         write_cog(self.folder / "stable.tif", paths, order.grid, legend=order.legend, nodata=nodata)
-        total = _sum(self.ledger, judged)
+        total = self._counts(judged)
         shares, there = _points(prepared, total), _part_counts(total, len(order.legend))
         drawing = tuple(tuple(row) for row in rate(shares, there).tolist())
         drawn = yield from self._blocks(draw, "draw", order, drawing, _stamp(judged))
         points = write_samples(out, prepared.series, order, [task.path for task in drawn], shares)
-        self._report({task.year: self.ledger.done[task.key] for task in fitting}, total, points)
+        self._report({task.year: self.phases.ledger.done[task.key] for task in fitting}, total, points)
 
     def _blocks(
         self, function: Any, phase: str, order: Order, rates: tuple[tuple[float, ...], ...] = (), stamp: str = ""
     ) -> Generator[Progress, None, list[Any]]:
         tasks = [BlockTask(order, phase, tile, rates, stamp) for tile in self.tiles]
-        return (yield from self._phase(function, tasks, phase, "blocks"))
+        done = yield from self._phase(function, tasks, phase, "blocks")
+        # Labels of other land are labels still; without any block there is nothing to go on with.
+        self.phases.must_have_some(tasks, "block")
+        return done
 
     def _phase(
         self, function: Any, tasks: Sequence[Any], phase: str, unit: str
     ) -> Generator[Progress, None, list[Any]]:
         """Run one phase; gives the tasks that are done."""
         # The counts of a phase are for the report, far too many for a bar.
-        for record in fulfil(function, tasks, self.crew, self.ledger, phase=phase, unit=unit, intact=_stands):
-            yield replace(record, summary={})
-        return [task for task in tasks if task.key in self.ledger.done]
+        yield from (replace(record, summary={}) for record in self.phases.run(function, tasks, phase, unit))
+        return [task for task in tasks if task.key in self.phases.ledger.done]
 
-    def _must_have(self, tasks: Sequence[Any], done: Sequence[Any]) -> None:
+    def _counts(self, tasks: Sequence[Any]) -> Counter[str]:
+        total: Counter[str] = Counter()
         for task in tasks:
-            if task not in done:
-                raise TaskError(self.ledger.failed.get(task.key, task.key), "a forest for every year", _MEND)
+            total.update(self.phases.ledger.done[task.key])
+        return total
 
     def _report(self, fits: Mapping[int, Any], total: Counter[str], points: Points) -> None:
         prepared = self.prepared
@@ -107,20 +107,9 @@ class _Run:
         write_purity(self.folder / PURITY, purity(found, points))
 
 
-def _stands(task: Any) -> bool:
-    return bool(task.path.is_file())
-
-
 def _stamp(tasks: Sequence[Any]) -> str:
     """Another text where another block was done: what follows from it is then done anew."""
     return fingerprint([task.key for task in tasks])[:12]
-
-
-def _sum(ledger: Ledger, tasks: Sequence[Any]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for task in tasks:
-        total.update(ledger.done[task.key])
-    return total
 
 
 def _candidates(prepared: Prepared) -> tuple[int, ...]:
@@ -152,6 +141,3 @@ def _points(prepared: Prepared, total: Mapping[str, int]) -> NDArray[np.int64]:
             wanted = allot(prepared.counts, round(share * job.points), round(share * job.floor))
         shares.append(np.minimum(wanted, have))
     return np.array(shares)
-
-
-_MEND = "mend the cause and run the same command again with --retry-failed"

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from landweave.config import nearest
-from landweave.errors import CardError, ConfigError, GridError, OutputError, RadiometryError, SensorError, SeriesError
+from landweave.errors import CardError, GridError, OutputError, RadiometryError, SensorError, SeriesError
 from landweave.mapping.predictor import Precision
 from landweave.models.card import Card, load_parts
 from landweave.models.series.input import SeriesInput
@@ -25,7 +25,7 @@ from landweave.series.plan import Series, grid_values, open_series
 from landweave.series.spans import Span, near, needed, regular_dates, sliding, yearly
 from landweave.series.tile import Order, SpansTask
 from landweave.tiling import Tiling
-from landweave.train.precision import choose
+from landweave.train.precision import choose, device_of
 
 if TYPE_CHECKING:
     from landweave.series.job import SeriesMapJob
@@ -129,7 +129,7 @@ def prepare(job: SeriesMapJob, out: Path) -> Prepared:
     scenes = tuple(series.open_scenes())
     before = _before(job, out, tuple(scene.id for scene in scenes), dates)
     there = {one.key for one in before}
-    device = _device(job.device)
+    device = device_of(job.device)
     return Prepared(
         job=job,
         series=series,
@@ -245,11 +245,3 @@ def _is_over(old: SeriesMaps, dates: Sequence[dt.date]) -> bool:
     """Whether no newer scene is of the last year that is mapped."""
     newer: Any = np.array(dates[len(old.scenes) :], "datetime64[Y]")
     return bool((newer != np.datetime64(old.dates[-1], "Y")).all())
-
-
-def _device(wanted: str) -> str:
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "device = cuda", "a CUDA device that torch sees", "use device = auto, or install a CUDA torch"
-        )
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted

@@ -1,4 +1,4 @@
-"""Which number format a network computes in: bf16 and channels-last where the machine is faster with them."""
+"""Where a network computes, and in which number format: bf16 where the machine is faster with it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,23 @@ from typing import Literal
 
 import torch
 
+from landweave.errors import ConfigError
+
 Precision = Literal["fp32", "bf16"]
 Wanted = Literal["auto", "fp32", "bf16"]
+
+
+def device_of(wanted: str) -> str:
+    """The device that was asked for; auto is a GPU where there is one.
+
+    Raises:
+        ConfigError: It is a GPU, and torch sees none.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "device = cuda", "a CUDA device that torch sees", "use device = auto, or install a CUDA torch"
+        )
+    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
 
 
 def choose(wanted: Wanted, device: torch.device) -> Precision:
