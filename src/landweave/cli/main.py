@@ -15,6 +15,7 @@ from landweave.cli.catalog import catalog
 from landweave.cli.demo import demo
 from landweave.cli.evaluate import evaluate
 from landweave.cli.gallery import gallery
+from landweave.cli.harmonize import harmonize
 from landweave.cli.launch import launch
 from landweave.cli.map import map as map_
 from landweave.cli.patch import patch
@@ -36,6 +37,7 @@ VERBS: dict[str, tuple[str, Callable[..., None] | typer.Typer]] = {
     "launch": ("Training", launch),
     "scale": ("Training", scale),
     "gallery": ("Maps", gallery),
+    "harmonize": ("Maps", harmonize),
     "map": ("Maps", map_),
     "series": ("Maps", series),
     "review": ("Maps", review),

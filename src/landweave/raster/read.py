@@ -13,14 +13,14 @@ from rasterio import Affine
 from rasterio.windows import Window as RioWindow
 
 from landweave.errors import GridError, SceneError
-from landweave.raster.clouds import usable
+from landweave.raster.clouds import snowy, usable
 from landweave.raster.files import Opened, close_files, grid_of, note_read, using
 from landweave.raster.radiometry import scale_into
 from landweave.raster.resample import Seen, aligned_window, block_means, look, reduced, reduction, same_crs
 from landweave.raster.scene import BandFile, MaskFile, Scene
 from landweave.tiling import Window
 
-__all__ = ["close_files", "grid_of", "read", "read_map", "read_numbers"]
+__all__ = ["close_files", "grid_of", "read", "read_map", "read_numbers", "read_snow"]
 
 _Place = tuple[int, BandFile]
 
@@ -33,10 +33,11 @@ class _Target:
     out: Float32[np.ndarray, "c h w"]
     valid: Bool[np.ndarray, "h w"]
     looked: dict[GeoBox, tuple[int, Seen]] = field(default_factory=dict)
+    nearest: bool = False
 
 
 def read(
-    scene: Scene, bands: Sequence[str], grid: GeoBox
+    scene: Scene, bands: Sequence[str], grid: GeoBox, nearest: bool = False
 ) -> tuple[Float32[np.ndarray, "c h w"], Bool[np.ndarray, "h w"]]:
     """Physical values of `bands` on `grid`, and where they are valid.
 
@@ -49,6 +50,7 @@ def read(
         scene: What to read.
         bands: Names, in the order of the result.
         grid: Any CRS and pixel size; it may reach outside the scene.
+        nearest: Every pixel has the value of the file's pixel that its centre lies in: nothing is mixed.
 
     Returns:
         Values in the unit of each band, 0 where not valid; and valid: False outside the scene, under clouds and their
@@ -62,7 +64,7 @@ def read(
     scene.require(bands)
     out = np.empty((len(bands), *grid.shape), np.float32)
     valid = np.ones(grid.shape, np.bool_)
-    target = _Target(grid, out, valid)
+    target = _Target(grid, out, valid, nearest=nearest)
     for href, places in _by_file(scene, bands):
         with using(href) as file:
             _fill(file, _source(scene, file), places, target)
@@ -152,7 +154,7 @@ def _fill(file: Opened, source: GeoBox, places: list[_Place], target: _Target) -
         return
     # Bands share few grids, and finding positions costs more than using them.
     if source not in target.looked:
-        factor = reduction(source, target.grid)
+        factor = 1 if target.nearest else reduction(source, target.grid)
         target.looked[source] = factor, look(reduced(source, factor), target.grid)
     _fill_resampled(file, places, target.looked[source], target)
 
@@ -226,7 +228,7 @@ def _fill_resampled(file: Opened, places: list[_Place], looked: tuple[int, Seen]
         if not whole:
             # NaN spreads to every pixel that this one would be mixed into: those are not valid either.
             values[~good] = np.nan
-        out[position] = seen.interpolate(block_means(values, factor))
+        out[position] = seen.nearest(values) if target.nearest else seen.interpolate(block_means(values, factor))
         if not whole:
             valid &= np.isfinite(out[position])
 
@@ -239,6 +241,19 @@ def _read_mask(scene: Scene, mask: MaskFile, grid: GeoBox) -> Bool[np.ndarray, "
     with using(mask.href) as file:
         numbers, inside = _nearest(file, _source(scene, file), mask.index, grid)
     return np.asarray(usable(numbers, mask.kind) & inside)
+
+
+def read_snow(scene: Scene, grid: GeoBox) -> Bool[np.ndarray, "h w"]:
+    """Where the scene's mask says that snow or ice lies, by the nearest pixel; nowhere without a mask that tells.
+
+    Raises:
+        SceneError: The mask cannot be read.
+    """
+    if scene.mask is None:
+        return np.zeros(grid.shape, np.bool_)
+    with using(scene.mask.href) as file:
+        numbers, inside = _nearest(file, _source(scene, file), scene.mask.index, grid)
+    return np.asarray(snowy(numbers, scene.mask.kind) & inside)
 
 
 def _nearest(

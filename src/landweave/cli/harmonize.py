@@ -1,0 +1,70 @@
+"""The verb harmonize: pairs of two sensors, and scenes of one made like the other's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from landweave.cli.executor import Machine, with_machine
+
+harmonize = typer.Typer(
+    help="One sensor's scenes made like another's: pairs to learn from, baselines, and whole scenes.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+Sets = Annotated[list[str] | None, typer.Option("--set", help="Any key: --set seed=1 --set min_valid=0.8.")]
+
+
+@with_machine
+def pairs(
+    scenes: Annotated[Path, typer.Argument(help="Catalog of the scenes of both sensors.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The archive; the same command again goes on.")],
+    *,
+    days: Annotated[int, typer.Option(help="Days between the scenes of a pair, at most.", min=0)] = 1,
+    cloud: Annotated[float, typer.Option(help="Share of clouds of a scene, at most.", min=0, max=1)] = 0.3,
+    patch_px: Annotated[int, typer.Option(help="Edge of a patch in the other sensor's pixels.", min=1)] = 128,
+    test_days: Annotated[str | None, typer.Option(help="Days for test alone: 2018-07-03,...")] = None,
+    correct: Annotated[
+        bool, typer.Option("--correct", help="Move the other sensor's scenes to where they were found to lie.")
+    ] = False,
+    sets: Sets = None,
+    machine: Machine,
+) -> None:
+    """Cut patches that Sentinel-2 and Landsat 8 saw on the same day or the next.
+
+    Example: landweave harmonize pairs catalog.parquet -o pairs/
+
+    With a day that nothing is trained on: landweave harmonize pairs catalog.parquet --test-days 2018-10-13 -o pairs/
+    """
+    from landweave.cli.progress import draw
+    from landweave.config import check, override
+    from landweave.harmonize.pairs import LOOKS, PairsJob, run
+    from landweave.jobs.ledger import retry_failed
+    from landweave.patches.archive import open_archive
+
+    values: dict[str, object] = {"scenes": scenes, "days": days, "cloud": cloud, "patch_px": patch_px}
+    values |= {"correct": correct, **({"test_days": test_days} if test_days else {})}
+    job = check(PairsJob, override(values, sets or []), "options")
+    executor = machine.begin(out)
+    if machine.retry_failed:
+        retry_failed(out / LOOKS)
+    ending = draw(run(job, out, executor))
+    made = open_archive(out)
+    for pair in made.manifest["configuration"]["pairs"]:
+        typer.echo(_told(pair))
+    for line in made.describe():
+        typer.echo(line)
+    ending.leave()
+
+
+def _told(pair: dict[str, object]) -> str:
+    found = pair["offset"]
+    apart = "nothing tells how far they lie apart"
+    if isinstance(found, dict):
+        apart = f"{found['row_px']:.2f} down, {found['col_px']:.2f} right, chips within {found['spread_px']:.2f} pixels"
+    return f"{pair['source']} with {pair['target']}: {pair['days']} days apart; {apart}"
+
+
+harmonize.command("pairs", no_args_is_help=True)(pairs)
