@@ -38,6 +38,7 @@ from year_methods import (
     BASELINES,
     FULL,
     FULL_METHOD,
+    LEGEND,
     LSTM,
     METHODS,
     SHORT,
@@ -114,15 +115,25 @@ def summary(found: Found) -> Iterator[dict[str, Any]]:
 
 def _of_method(world: str, method: str, runs: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     title = f"{world}, {method}"
-    yield _mean(f"{title}: agreement", {seed: each["agreement"][-1] for seed, each in runs.items()})
+    yield from _agreement(title, "", runs)
     if method == METHODS[0]:
-        real = {seed: each["agreement of the truth"][-1] for seed, each in runs.items()}
-        yield _mean(f"{world}, truth: agreement", real)
+        yield from _agreement(f"{world}, truth", " of the truth", runs)
     yield _mean(f"{title}: accuracy", {seed: mean_accuracy(each) for seed, each in runs.items()})
+    for year in next(iter(runs.values()))["accuracy"]:
+        yield _mean(f"{title}: accuracy of {year}", {seed: each["accuracy"][year] for seed, each in runs.items()})
     for name in ("precision", "recall", "f1", "iou", "median error of dates"):
         known = {seed: each[name] for seed, each in runs.items() if each[name] is not None}
         if known:
             yield _mean(f"{title}: {name}", known, "days" if "dates" in name else "share")
+
+
+def _agreement(title: str, whose: str, runs: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Agreement of the first with the last year, overall and by class of the first; classes that a seed lacks aside."""
+    yield _mean(f"{title}: agreement", {seed: each[f"agreement{whose}"][-1] for seed, each in runs.items()})
+    for index, name in enumerate(LEGEND.names):
+        known = {seed: each[f"agreement by class{whose}"][index] for seed, each in runs.items()}
+        if known := {seed: value for seed, value in known.items() if value is not None}:
+            yield _mean(f"{title}: agreement of {name}", known)
 
 
 def _mean(name: str, values: Mapping[int, float], unit: str = "share") -> dict[str, Any]:

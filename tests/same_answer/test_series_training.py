@@ -19,7 +19,7 @@ from landweave.recipe.series import run
 EPOCHS, NUM_TRAIN = 2, 61
 RECIPES: dict[str, dict[str, Any]] = {
     "lstm": {"epochs": EPOCHS},
-    "transformer": {"epochs": EPOCHS, "optimiser": {"rate": 0.003}, "class_weights": "balanced"},
+    "transformer": {"epochs": EPOCHS, "optimiser": {"rate": 0.003}, "class_weights": "balanced", "splice": 0.5},
     "tempcnn": {"epochs": EPOCHS, "norm_over_ranks": True},
     "ltae": {"epochs": EPOCHS, "norm_over_ranks": True, "dates": {"per_year": 7}},
 }

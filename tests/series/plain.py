@@ -65,13 +65,20 @@ def run_of_pixel(labels: list[int], new: int, place: int) -> int:
     return length
 
 
+def is_permanent_pixel(labels: list[int], new: int, place: int, stable: int, end: int) -> bool:
+    """Whether `new` is shown for `stable` maps, or for `end` and never again anything else."""
+    length = run_of_pixel(labels, new, place)
+    lasts = labels[-length:] == [new] * length and new not in labels[place:-length]
+    return length >= stable or (length >= end and lasts)
+
+
 def returns_of_pixel(labels: list[int]) -> int:
     """How often a sequence returns to its first label."""
     return sum(one != labels[0] and two == labels[0] for one, two in itertools.pairwise(labels))
 
 
 def changes_of_pixel(
-    raw: list[int], line: Timeline, *, length: int = 5, most_returns: int = 1, start: int = 2
+    raw: list[int], line: Timeline, *, length: int = 5, most_returns: int = 1, start: int = 2, end: int = 3
 ) -> list[tuple[int, int]]:
     """(place, new) of every permanent change of one pixel, before votes tell what it was."""
     if len(set(raw)) == 1:
@@ -85,7 +92,7 @@ def changes_of_pixel(
         if new == now:
             continue
         place = step_of_pixel(labels[: mark + 1], now, new, since)
-        if run_of_pixel(labels, new, place) >= line.half and place >= start:
+        if is_permanent_pixel(labels, new, place, line.half, end) and place >= start:
             found.append((place, new))
             now, since = new, place
     return found
@@ -163,12 +170,14 @@ def find_by_dates(
         sums[0] = 10_000
         is_best = sums == sums.min(0)
         place = (is_best.argmax(0) + mark - is_best[::-1].argmax(0)) // 2
-        length, is_over = np.zeros(width, int), np.zeros(width, bool)
+        length, is_over, lasts = np.zeros(width, int), np.zeros(width, bool), np.zeros(width, bool)
         for number in range(num):
             here = (smooth[number] == new) & (number >= place) & ~is_over
             is_over |= (length > 0) & ~here
             length += here
-        is_kept = (new != now) & (returns <= 1) & (length >= line.half) & (place >= 2)
+            lasts = here
+        stable = (length >= line.half) | (lasts & (length >= 3))
+        is_kept = (new != now) & (returns <= 1) & stable & (place >= 2)
         pixels = np.flatnonzero(is_kept)
         parts += [(pixel, place[pixel], new[pixel]) for pixel in pixels]
         now, since = np.where(is_kept, new, now), np.where(is_kept, place, since)

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from tests.series.plain import find_by_dates, find_by_pixels, returns_of_pixel, run_of_pixel, step_of_pixel
+from tests.series.plain import (
+    find_by_dates,
+    find_by_pixels,
+    is_permanent_pixel,
+    returns_of_pixel,
+    run_of_pixel,
+    step_of_pixel,
+)
 
 from landweave.legend import IGNORE
 from landweave.series.change import (
@@ -19,6 +26,7 @@ from landweave.series.change import (
     Rules,
     annual,
     find_by_rules,
+    is_permanent,
     mean_top,
     num_returns,
     run_length,
@@ -116,9 +124,19 @@ def test_a_november_change_is_in_the_map_of_its_year_though_seen_in_the_next() -
 
 def test_a_change_that_does_not_last_half_a_span_is_not_permanent() -> None:
     assert told(find([0] * 14 + [1] * 6 + [0] * 11)) == []
-    assert told(find([0] * 24 + [1] * 7)) == []
-    assert told(find([0] * 23 + [1] * 8)) == [(0, 23, 0, 1)]
-    assert told(find([0] * 24 + [1] * 7, stable_maps=7)) == [(0, 24, 0, 1)]
+    assert told(find([0] * 24 + [1] * 7, end_maps=8)) == []
+    assert told(find([0] * 23 + [1] * 8, end_maps=8)) == [(0, 23, 0, 1)]
+    assert told(find([0] * 24 + [1] * 7, end_maps=8, stable_maps=7)) == [(0, 24, 0, 1)]
+
+
+@pytest.mark.parametrize("num", range(1, 12))
+def test_the_end_of_the_series_makes_a_change_less_sure_and_one_of_two_maps_none(num: int) -> None:
+    found = find([0] * (31 - num) + [1] * num, top=255)
+    assert told(found) == ([(0, 31 - num, 0, 1)] if num >= 3 else [])
+    if num >= 3:
+        assert found.changes.probability[0] == pytest.approx(min(num / 8, 1), abs=0.01)
+    # What does not last to the end is judged as before.
+    assert told(find([0] * 15 + [1] * min(num, 7) + [0] * (16 - min(num, 7)))) == []
 
 
 def test_a_season_returns_more_than_once() -> None:
@@ -186,6 +204,9 @@ def test_every_rule_by_itself(labels: np.ndarray, since: int) -> None:
     wanted = [step_of_pixel(p, p[0], p[-1], since) for p in pixels]
     assert place[differs].tolist() == np.array(wanted)[differs].tolist()
     assert run_length(labels, new, begin).tolist() == [run_of_pixel(p, p[-1], since) for p in pixels]
+    wanted = [is_permanent_pixel(p, p[-1], since, 4, 2) for p in pixels]
+    assert is_permanent(labels, new, begin, 4, 2).tolist() == wanted
+    assert is_permanent(labels, new, begin, 4, 9).tolist() == [run_of_pixel(p, p[-1], since) >= 4 for p in pixels]
     assert num_returns(labels).tolist() == [returns_of_pixel(p) for p in pixels]
 
 

@@ -112,6 +112,7 @@ def change(
     stable: Annotated[
         int | None, typer.Option(help="Maps that must show it; half a span.", rich_help_panel=_RULES)
     ] = None,
+    end: Annotated[int, typer.Option(help="So many where they are the last ones.", rich_help_panel=_RULES)] = 3,
     returns: Annotated[int, typer.Option(help="Returns to the first class, at most.", rich_help_panel=_RULES)] = 1,
     start: Annotated[int, typer.Option(help="First maps not believed.", rich_help_panel=_RULES)] = 2,
     space: Annotated[str, typer.Option(help="Filter in space: none, mode, median.", rich_help_panel=_RULES)] = "none",
@@ -134,7 +135,8 @@ def change(
     Maps that others made: landweave series change map_2001.tif map_2002.tif map_2003.tif -o change/
     """
     rules: dict[str, object] = {"method": method, "filter": smooth, "filter_length": filter_length}
-    rules |= {"max_returns": returns, "start_maps": start, "change_chance": change_chance, "allowed": allowed or ()}
+    rules |= {"max_returns": returns, "start_maps": start, "end_maps": end}
+    rules |= {"change_chance": change_chance, "allowed": allowed or ()}
     rules |= {name: value for name, value in (("stable_maps", stable), ("weight", weight)) if value is not None}
     values: dict[str, object] = {"maps": tuple(maps), "legend": legend, "legends": legends, "rules": rules}
     values |= {"space": space, "space_px": space_px, "min_area_px": min_area, "tolerance_days": tolerance_days}

@@ -81,6 +81,8 @@ class SeriesRecipe(Config):
     """Bands in the order in which the model takes them; left away, all of the samples."""
     class_weights: Literal["none", "balanced"] | dict[str, float] = "none"
     """none; balanced (each class counts as if it were as frequent as the others); or a weight for classes by name."""
+    splice: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training series that go on as another sample's from some date on, as spans over a change do."""
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of each label that is spread over all classes."""
     optimiser: OptimiserTable = OptimiserTable(name="adam", weight_decay=0.0)
@@ -178,11 +180,12 @@ def make_step(recipe: SeriesRecipe, material: SeriesMaterial, world: World, chos
 
 def make_feed(recipe: SeriesRecipe, material: SeriesMaterial, world: World) -> SourceFeed:
     """Batches of the training and validation parts, dealt out to the ranks of `world`."""
-    training, validation = (
-        Order(part, recipe.batch_global, recipe.seed, world) for part in (material.train, material.validation)
-    )
-    source = SeriesSource(material.dated, material.target)
-    return SourceFeed(source, training, validation, PrepareSeries(material.mean, material.std, world.device))
+    # A partner has an even share of the dates.
+    mixup = 1.0 if recipe.splice else 0.0
+    training = Order(material.train, recipe.batch_global, recipe.seed, world, mixup=mixup)
+    validation = Order(material.validation, recipe.batch_global, recipe.seed, world)
+    prepare = PrepareSeries(material.mean, material.std, world.device, recipe.splice)
+    return SourceFeed(SeriesSource(material.dated, material.target), training, validation, prepare)
 
 
 def _train(recipe: SeriesRecipe, material: SeriesMaterial, out: Path, world: World, identity: str) -> Generator[Record]:

@@ -34,6 +34,8 @@ class Rules(Config):
     """Labels that the filter sees; odd."""
     stable_maps: int | None = Field(default=None, ge=1)
     """Maps in a row that must show the new class; half a span where left away."""
+    end_maps: int = Field(default=3, ge=1)
+    """So many are enough where they are the last ones of all; as published with no fewer than stable_maps."""
     max_returns: int = Field(default=1, ge=0)
     """How often a sequence may return to its first class; what returns more often is a season."""
     start_maps: int = Field(default=2, ge=0)
@@ -56,7 +58,8 @@ class Changes:
         day: When it was, in days since 1970-01-01.
         old: Class index before.
         new: Class index after.
-        probability: How sure it is, 0-1: mean top probability of the class before over half a span, times that after.
+        probability: How sure it is, 0-1: mean top probability of the class before over half a span, times that after,
+            of which maps that the series does not have yet count 0.
     """
 
     pixel: Int64[np.ndarray, " m"]
@@ -148,7 +151,7 @@ def _of_block(
         pixels = np.flatnonzero((smooth[mark] != now) & ~seasonal)
         some, new = smooth.take(pixels, 1), smooth[mark, pixels]
         place = step_place(some[: mark + 1], now[pixels], new, since[pixels])
-        is_kept = (run_length(some, new, place) >= stable) & (place >= rules.start_maps)
+        is_kept = is_permanent(some, new, place, stable, rules.end_maps) & (place >= rules.start_maps)
         kept, place, new = pixels[is_kept], place[is_kept], new[is_kept]
         parts.append((kept, place, new))
         now[kept], since[kept] = new, place
@@ -204,17 +207,40 @@ def step_place(
     return middle
 
 
+def is_permanent(
+    labels: UInt8[np.ndarray, "s n"],
+    new: UInt8[np.ndarray, " n"],
+    place: Int64[np.ndarray, " n"],
+    stable: int,
+    end: int,
+) -> Bool[np.ndarray, " n"]:
+    """Whether `new` is shown from `place` on by `stable` maps in a row, or by the `end` last maps of all.
+
+    Half a span has to pass before a change is shown, and half a span before it is permanent: of what happened in the
+    last year of a series, nothing could be told without `end`.
+    """
+    length, lasts = _runs(labels, new, place)
+    return np.asarray((length >= stable) | (lasts & (length >= end)))
+
+
 def run_length(
     labels: UInt8[np.ndarray, "s n"], new: UInt8[np.ndarray, " n"], place: Int64[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
     """How many maps in a row show `new`, from the first one at or after `place` that does."""
+    return _runs(labels, new, place)[0]
+
+
+def _runs(
+    labels: UInt8[np.ndarray, "s n"], new: UInt8[np.ndarray, " n"], place: Int64[np.ndarray, " n"]
+) -> tuple[Int64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """`run_length`, and whether the run goes on to the last map."""
     begin, length = place.astype(np.int16), np.zeros(len(place), np.int16)
     is_over = np.zeros(len(place), np.bool_)
     for number, one in enumerate(labels):
         here = (one == new) & (begin <= number) & ~is_over
         is_over |= (length > 0) & ~here
         length += here.view(np.int8)
-    return length.astype(np.int64)
+    return length.astype(np.int64), np.asarray(~is_over & (length > 0))
 
 
 def num_returns(labels: UInt8[np.ndarray, "s n"]) -> UInt8[np.ndarray, " n"]:
@@ -268,7 +294,7 @@ def settled(
     sure = mean_top(labels, top, base, np.zeros(len(base), np.int64), is_before.sum(0))
     some, its_top = labels.take(pixel, 1), top.take(pixel, 1)
     before = mean_top(some, its_top, old, np.maximum(place - line.half, 0), place)
-    after = mean_top(some, its_top, new, place, np.minimum(place + line.half, len(labels)))
+    after = mean_top(some, its_top, new, place, place + line.half)
     probability = before.astype(np.float32) * after.astype(np.float32) / np.float32(SURE * SURE)
     day = np.asarray(line.seen, np.int32)[place]
     return Found(base, sure, Changes(pixel, place, day, old, new, probability).at(old != new))

@@ -16,6 +16,8 @@ _DROPOUT = 2
 _AGAIN = 3
 PARTNER, SHARE = 4, 5
 """Streams of `uniform` for mixup."""
+SPLICE, BEGIN = 6, 7
+"""Those for series that change."""
 
 
 def _mix(value: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:

@@ -16,6 +16,7 @@ from landweave.models.series.dates import normalised
 from landweave.train.dated import Dated
 from landweave.train.loader import Arrays, Part
 from landweave.train.precision import computing
+from landweave.train.splice import spliced
 from landweave.train.step import Supervised
 
 
@@ -75,15 +76,18 @@ class PrepareSeries:
         mean: Of each band, in its unit.
         std: Of each band.
         device: Where.
+        splice: Share of the samples that go on as their partner's, where the order of batches tells partners.
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device) -> None:
+    def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device, splice: float = 0.0) -> None:
         self.mean, self.std = (torch.tensor(list(one), dtype=torch.float32, device=device) for one in (mean, std))
-        self.device = device
+        self.device, self.splice = device, splice
 
     def __call__(self, part: Part, arrays: Arrays, training: bool) -> SeriesBatch:
-        """The batch of `part`; nothing about it differs in training."""
+        """The batch of `part`, with samples that change where it tells partners: it does so in training alone."""
         del training
+        if part.mix is not None:
+            arrays = spliced(dict(arrays), part.keys, part.mix.share, self.splice)
         values, valid, days, target = (
             torch.from_numpy(np.ascontiguousarray(arrays[name])).to(self.device)
             for name in ("values", "valid", "days", "target")
