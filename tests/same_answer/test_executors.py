@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.mapping.places import grid_at, make_card, make_catalog, make_scene
 from tests.parallel.spark_cluster import cluster
+from tests.series.making import make_series
+from tests.series.networks import make_series_card
 
 from landweave.jobs.executor import Executor
 from landweave.jobs.pool import Pool
@@ -16,6 +18,10 @@ from landweave.jobs.worker import Setup
 from landweave.mapping.job import run
 from landweave.mapping.prepare import MapJob
 from landweave.provenance import file_sha256
+from landweave.series.changes import ChangeJob, find_changes
+from landweave.series.job import SeriesMapJob
+from landweave.series.job import run as run_series
+from landweave.series.plan import write_series
 
 FILES = ("map.tif", "map.tif.aux.xml", "probabilities.tif", "entropy.tif", "map.json")
 ONE = Setup(threads=1)
@@ -37,6 +43,31 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> MapJob:
     )
 
 
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A series of two years, and a card of series."""
+    (tmp_path / "place").mkdir()
+    dates = [f"{year}-{month:02d}-10" for year in (2019, 2020) for month in (2, 6, 10)]
+    series, _ = make_series(tmp_path / "place", dates, (40, 48))
+    write_series(series, tmp_path / "place" / "series.json")
+    make_series_card(tmp_path / "place" / "card", num_dates=3)
+    return tmp_path / "place"
+
+
+def of_series(place: Path, executor: Executor, out: Path) -> None:
+    """Map the series by spans and find change, in `out`."""
+    mapping = SeriesMapJob(series=place / "series.json", card=place / "card", kind="spans", core_px=32)
+    changing = ChangeJob(maps=(out / "spans",), min_area_px=2, core_px=32)
+    records = [*run_series(mapping, out / "spans", executor), *find_changes(changing, out / "change", executor)]
+    assert not [record.failed for record in records if record.failed]
+
+
+def series_hashes(folder: Path) -> dict[str, str]:
+    found = [folder / "change" / "events.parquet"]
+    found += [path for name in ("spans/spans", "change") for path in (folder / name).rglob("*.tif")]
+    return {str(path.relative_to(folder)): file_sha256(path) for path in found if "tiles" not in path.parts}
+
+
 def hashes(folder: Path) -> dict[str, str]:
     return {name: file_sha256(folder / name) for name in FILES}
 
@@ -56,15 +87,19 @@ def test_executors_agree(job: MapJob, expected: dict[str, str], executor: Execut
 
 
 @pytest.mark.spark
-def test_a_spark_cluster_agrees(job: MapJob, expected: dict[str, str], tmp_path: Path) -> None:
+def test_a_spark_cluster_agrees(job: MapJob, expected: dict[str, str], place: Path, tmp_path: Path) -> None:
     """Each layer and each tile by tasks of a standalone cluster, under a name of its own."""
     try:
         with cluster(tmp_path) as master:
             spark = Spark(master, setup=ONE)
             assert not [record.failed for record in run(job, tmp_path / "out", spark) if record.failed]
+            # On the same cluster, which takes longer to start than both jobs: the maps of a series, and their changes.
+            of_series(place, spark, tmp_path)
     finally:
         stop()
     assert hashes(tmp_path / "out") == expected
+    of_series(place, Serial(ONE), tmp_path / "serial")
+    assert series_hashes(tmp_path) == series_hashes(tmp_path / "serial") != {}
 
 
 def test_stopped_and_resumed_is_not_stopped(job: MapJob, expected: dict[str, str], tmp_path: Path) -> None:

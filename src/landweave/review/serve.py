@@ -118,6 +118,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise OutputError(
             f"{host} port {port}: {error.strerror}", "a free port", "choose another with --port, or --port 0 for any"
         ) from error
+    # From now on browsers wait until the server answers, and are not refused.
+    listener.listen()
     listener.set_inheritable(True)
     return listener
 

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
@@ -143,9 +144,10 @@ class Placed:
     pixel: Int64[np.ndarray, " m"]
     number: Int64[np.ndarray, " m"]
 
-    def told(self, value: Callable[[Believed], int | bool]) -> Int64[np.ndarray, " m"]:
-        """For each pixel what its event says."""
-        return np.array([value(one) for one in self.rows], np.int64)[self.number]
+    def told(self, value: Callable[[Believed], Any]) -> Int64[np.ndarray, " m"]:
+        """For each pixel what its event says, a whole number."""
+        found: Int64[np.ndarray, " m"] = np.array([value(one) for one in self.rows], np.int64)[self.number]
+        return found
 
     @property
     def is_first(self) -> Bool[np.ndarray, " m"]:
