@@ -8,7 +8,8 @@ from tests.parallel import splitting
 from torch import Tensor, nn
 
 from landweave.errors import ConfigError
-from landweave.parallel.stages import TRUNK, Branched, Layer, Staged, stages_of
+from landweave.models.pair.branches import TwoBranch
+from landweave.parallel.stages import TRUNK, Branched, Layer, Staged, stages_of, views_of
 
 
 def test_branches_and_trunk_are_chains_by_name() -> None:
@@ -59,3 +60,14 @@ def test_weights_outside_of_all_layers_are_refused() -> None:
     assert "extra.weight, extra.bias" in refused.value.given
     assert "all weights in the layers" in refused.value.expected
     assert "leave the placement away" in refused.value.do
+
+
+def test_each_chain_takes_its_view() -> None:
+    one, other = torch.zeros(1), torch.ones(1)
+    # Branches take views in order, unless the network says otherwise; one chain takes the one view.
+    assert views_of(splitting.TwoViews(), (one, other)) == {"hsi": one, "rgb": other}
+    assert views_of(splitting.Chain(), (one,)) == {TRUNK: one}
+    sees = TwoBranch(3, 4, num_second=8, patch_px=8, second_px=8, width=0.1)
+    assert views_of(sees, (one, other)) == {"hsi": other, "rgb": one}
+    alone = TwoBranch(3, 4, num_second=8, patch_px=8, second_px=8, width=0.1, use="hsi")
+    assert views_of(alone, (one, other)) == {"hsi": other}

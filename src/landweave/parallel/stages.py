@@ -45,6 +45,14 @@ class Branched(Protocol):
 
 
 @runtime_checkable
+class Sorting(Branched, Protocol):
+    """A network that says which of its views a branch takes; of others the branches take them in order."""
+
+    def by_branch(self, first: Tensor, second: Tensor) -> Mapping[str, Tensor]:
+        """The view that each branch takes."""
+
+
+@runtime_checkable
 class Staged(Protocol):
     """A network that is one chain."""
 
@@ -101,6 +109,14 @@ def stages_of(network: nn.Module) -> Stages:
         )
     _check(network, found)
     return found
+
+
+def views_of(network: nn.Module, views: Sequence[Tensor]) -> dict[str, Tensor]:
+    """What each chain takes that takes a view, of all `views` that the network takes."""
+    if isinstance(network, Sorting):
+        first, second = views
+        return dict(network.by_branch(first, second))
+    return dict(zip(stages_of(network).entries, views, strict=True))
 
 
 def _layers(told: Sequence[tuple[str, nn.Module]]) -> tuple[Layer, ...]:

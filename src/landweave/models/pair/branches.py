@@ -77,9 +77,16 @@ class TwoBranch(nn.Module):
 
     def forward(self, first: Float[Tensor, "b c1 h1 w1"], second: Float[Tensor, "b c2 h2 w2"]) -> Float[Tensor, "b k"]:
         """Scores of every class; a view that is not used may hold anything."""
-        views = {"rgb": first, "hsi": second}
+        views = self.by_branch(first, second)
         joined = [_through(layers, views[name]) for name, layers in self.branches().items()]
         return _through(self.trunk(), self.merge(joined))
+
+    def by_branch(
+        self, first: Float[Tensor, "b c1 h1 w1"], second: Float[Tensor, "b c2 h2 w2"]
+    ) -> dict[str, Float[Tensor, "b _ _ _"]]:
+        """The view that each branch takes."""
+        views = {"rgb": first, "hsi": second}
+        return {name: views[name] for name in self.branches()}
 
     def branches(self) -> dict[str, Sequence[Named]]:
         """The layers of each branch in order, each a module that takes and gives one tensor."""
