@@ -15,7 +15,7 @@ from landweave.models.card import Card, load_parts, save_card
 from landweave.models.sight import Sight
 
 X, Y = draw(300, num_classes=3, num_features=2)
-ARGUMENTS = {"forest": {"num_trees": 5}, "linear": {}}
+ARGUMENTS = {"forest": {"num_trees": 5}, "linear": {}, "neighbours": {"nearest": 9}, "svm": {"strength": 2.0}}
 LEGEND = Legend("three", "here", tuple(LandClass(i + 1, str(i), f"#00000{i}") for i in range(3)))
 
 
@@ -77,5 +77,9 @@ def test_unknown_names_and_arguments_get_the_nearest_known() -> None:
         store.fit("forest", X, Y, 3, num_tree=4)
     with pytest.raises(ConfigError, match="strength"):
         store.fit("linear", X, Y, 3, strenght=4)
+    with pytest.raises(ConfigError, match="nearest"):
+        store.fit("neighbours", X, Y, 3, k=4)
+    with pytest.raises(ConfigError, match="gamma"):
+        store.fit("svm", X, Y, 3, gama=4)
     with pytest.raises(CardError, match="linear"):
         store.from_arrays("liner", {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -129,13 +129,23 @@ def fit(
     grown = RandomForestClassifier(
         num_trees, min_samples_leaf=min_leaf, max_features=max_features, random_state=seed, n_jobs=num_threads
     ).fit(samples, labels)
-    # A binary tree has one leaf more than inner nodes, so that leaves are counted without looking.
     trees = [tree.tree_ for tree in grown.estimators_]
+    return joined(trees, [_shares(tree, grown.classes_, num_classes) for tree in trees], x.shape[1])
+
+
+def joined(trees: Sequence[Any], leaves_of: Sequence[Float32[np.ndarray, "leaves k"]], num_features: int) -> Forest:
+    """Trees of scikit-learn as one forest.
+
+    Args:
+        trees: Each estimator's `tree_`.
+        leaves_of: What each tree's leaves hold, in the order of its nodes.
+        num_features: Length of a sample.
+    """
+    # A binary tree has one leaf more than inner nodes, so that leaves are counted without looking.
     starts = list(accumulate((tree.node_count for tree in trees), initial=0))
     leaves = list(accumulate(((tree.node_count + 1) // 2 for tree in trees), initial=0))
     nodes = [_nodes(tree, start, leaf) for tree, start, leaf in zip(trees, starts, leaves, strict=False)]
-    shares = [_shares(tree, grown.classes_, num_classes) for tree in trees]
-    return Forest(np.concatenate(nodes), np.concatenate(shares), np.array(starts[:-1], np.int32), x.shape[1])
+    return Forest(np.concatenate(nodes), np.concatenate(leaves_of), np.array(starts[:-1], np.int32), num_features)
 
 
 def _nodes(tree: Any, start: int, first_leaf: int) -> NDArray[Any]:

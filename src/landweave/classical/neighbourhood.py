@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 from scipy import ndimage
@@ -68,6 +70,11 @@ def of_patches(values: Float32[np.ndarray, "n c h w"], valid: Bool[np.ndarray, "
     return np.concatenate(
         [mean, np.sqrt((apart**2).sum((2, 3)) / count)], axis=1, dtype=np.float32, casting="same_kind"
     )
+
+
+def flat_features(views: Sequence[Float32[np.ndarray, "n _ _ _"]]) -> Float32[np.ndarray, "n f"]:
+    """All numbers of patches as features, view after view, as in Aspri et al. (2020)."""
+    return np.concatenate([np.ascontiguousarray(view).reshape(len(view), -1) for view in views], axis=1)
 
 
 def _means(

@@ -10,18 +10,30 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 
-from landweave.classical import forest, linear
+from landweave.classical import forest, linear, neighbours, svm
 from landweave.classical.forest import Forest
 from landweave.classical.linear import Linear
 from landweave.classical.neighbourhood import features
+from landweave.classical.neighbours import Neighbours
+from landweave.classical.svm import SVM
 from landweave.config import nearest
 from landweave.errors import CardError, ConfigError
 
-Model = Forest | Linear
+Model = Forest | Linear | Neighbours | SVM
 """A fitted classical model: `num_features`, `num_classes`, `predict_probabilities`, `to_arrays`."""
 
-_FITS: dict[str, Callable[..., Model]] = {"forest": forest.fit, "linear": linear.fit}
-_MODELS: dict[str, type[Forest] | type[Linear]] = {"forest": Forest, "linear": Linear}
+_FITS: dict[str, Callable[..., Model]] = {
+    "forest": forest.fit,
+    "linear": linear.fit,
+    "neighbours": neighbours.fit,
+    "svm": svm.fit,
+}
+_MODELS: dict[str, type[Forest] | type[Linear] | type[Neighbours] | type[SVM]] = {
+    "forest": Forest,
+    "linear": Linear,
+    "neighbours": Neighbours,
+    "svm": SVM,
+}
 
 
 def known() -> tuple[str, ...]:
@@ -42,7 +54,7 @@ def fit(
     """Fit the model called `name`.
 
     Args:
-        name: "forest" or "linear".
+        name: "forest", "linear", "neighbours" or "svm".
         x: Samples.
         y: A class index a sample (IGNORE is left out), or a row of 0 and 1 for several labels a sample.
         num_classes: How many classes there are.

@@ -68,12 +68,12 @@ def test_weights_stand_in_the_layers_and_are_named_by_them() -> None:
 def test_it_learns_what_only_both_views_tell() -> None:
     torch.manual_seed(0)
     bits = torch.randint(0, 2, (32, 2))
-    first, second = (bit.float().view(-1, 1, 1, 1) + 0.1 * torch.randn(32, 4, 3, 3) for bit in bits.T)
+    first, second = (bit.float().view(-1, 1, 1, 1) + 0.1 * torch.randn(32, 4, 4, 4) for bit in bits.T)
     # True where the views differ: either alone tells nothing.
     target = bits.sum(1) % 2
-    network = TwoBranch(4, 2, num_second=4, patch_px=3, width=0.125, dropout=0)
-    optimiser = torch.optim.Adam(network.parameters(), 1e-2)
-    for _ in range(25):
+    network = TwoBranch(4, 2, num_second=4, patch_px=4, width=0.25, dropout=0)
+    optimiser = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(26):
         optimiser.zero_grad()
         loss = torch.nn.functional.cross_entropy(network(first, second), target)
         loss.backward()
