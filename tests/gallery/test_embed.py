@@ -16,7 +16,8 @@ from landweave.gallery import embed as embedding
 from landweave.gallery.embed import Piece, embed, pieces, together
 from landweave.gallery.hash import buckets, code
 from landweave.legend import LandClass, Legend
-from landweave.models.card import Card, Task, load_card, save_card
+from landweave.models.card import Card, load_card, save_card
+from landweave.models.cardtext import Task
 from landweave.models.encode import features
 from landweave.models.normalise import Normalise
 from landweave.models.patch.hashing import pack

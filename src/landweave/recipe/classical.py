@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64, UInt8
 from numpy.typing import NDArray
 
 from landweave.classical import store
-from landweave.classical.neighbourhood import features, of_patches, reach_px
+from landweave.classical.neighbourhood import features, flat_features, of_patches, reach_px
 from landweave.classical.store import Model
 from landweave.errors import ConfigError
 from landweave.jobs.run import Progress
@@ -20,16 +20,19 @@ from landweave.legend import IGNORE
 from landweave.models.card import save_card
 from landweave.models.sight import Sight
 from landweave.parallel.world import World
+from landweave.recipe import pairs
 from landweave.recipe.material import Material, card_of, count_classes
+from landweave.recipe.pairs import FLAT, SUMMARY
 from landweave.recipe.recipe import TrainRecipe
 from landweave.train.draw import sample_keys
 from landweave.train.loader import Order, Part, read_ahead
 from landweave.train.log import EpochRecord, Log
+from landweave.train.pairs import PreparePair
 from landweave.train.prepare import Prepare
 from landweave.train.step import Sums, confusion_counts, confusion_figures, label_counts, label_figures
 
 _AT_ONCE = 32
-_WINDOW, _NUM_SAMPLES = "window_px", "num_samples"
+_WINDOW, _NUM_SAMPLES, _FEATURES = "window_px", "num_samples", "features"
 _DEFAULT_SAMPLES = 50_000
 
 
@@ -56,8 +59,9 @@ def fit(recipe: TrainRecipe, material: Material, out: Path, identity: str) -> It
             'loss.class_weights = "none" or "balanced"',
             "draw samples evenly with balanced, or take a network",
         )
+    _check_features(recipe)
     window_px = int(recipe.arguments.get(_WINDOW, 1))
-    own = {name: value for name, value in recipe.arguments.items() if name not in (_WINDOW, _NUM_SAMPLES)}
+    own = {name: value for name, value in recipe.arguments.items() if name not in (_WINDOW, _NUM_SAMPLES, _FEATURES)}
     pieces: list[Samples] = []
     for done, total, taken in _gather(recipe, material, window_px):
         pieces.append(taken)
@@ -79,25 +83,38 @@ def fit(recipe: TrainRecipe, material: Material, out: Path, identity: str) -> It
     yield ended
 
 
-def _prepare(material: Material) -> Prepare:
-    """Batches in the bands' own unit."""
+def _prepare(recipe: TrainRecipe, material: Material) -> Prepare | PreparePair:
+    """Batches in the bands' own unit; normalised where all numbers of a patch are features."""
     # Mean 0 and standard deviation 1 leave values as they are: mapping gives a baseline physical values too.
-    num = len(material.bands)
-    return Prepare(
+    num, is_flat = len(material.bands), recipe.arguments.get(_FEATURES) == FLAT
+    made = Prepare(
         material.views,
         material.bands,
-        mean=[0.0] * num,
-        std=[1.0] * num,
+        mean=material.mean if is_flat else [0.0] * num,
+        std=material.std if is_flat else [1.0] * num,
         task=material.task,
         device=torch.device("cpu"),
         channels_last=False,
     )
+    if material.beside is None:
+        return made
+    return pairs.prepare(made, material, device=torch.device("cpu"), augment=False)
+
+
+def _check_features(recipe: TrainRecipe) -> None:
+    told = recipe.arguments.get(_FEATURES, SUMMARY)
+    if told not in (SUMMARY, FLAT) or (told == FLAT and recipe.task == "pixels"):
+        raise ConfigError(
+            f"features = {told} with task {recipe.task}",
+            f"features = {SUMMARY} (mean and deviation of each band) or, for labels of patches, {FLAT} (all numbers)",
+            "mend features in [arguments], or leave it away",
+        )
 
 
 def _gather(recipe: TrainRecipe, material: Material, window_px: int) -> Iterator[tuple[int, int, Samples]]:
     num, done = len(material.train), 0
     chances = _chances(recipe, material) if material.task == "pixels" else None
-    for part, x, y in _features(material, material.train, window_px):
+    for part, x, y in _features(recipe, material, material.train, window_px):
         done += len(y)
         if chances is None:
             yield done, num, Samples(x, y)
@@ -117,10 +134,10 @@ def _chances(recipe: TrainRecipe, material: Material) -> Float64[np.ndarray, " k
 
 
 def _features(
-    material: Material, samples: NDArray[np.int64], window_px: int
+    recipe: TrainRecipe, material: Material, samples: NDArray[np.int64], window_px: int
 ) -> Iterator[tuple[Part, NDArray[np.float32], NDArray[np.uint8]]]:
     """Features and targets of pixels (n f h w) or patches (n f)."""
-    prepare = _prepare(material)
+    prepare = _prepare(recipe, material)
     parts = Order(samples, _AT_ONCE, 0, World()).once()
     for part, arrays in read_ahead(material, parts):
         batch = prepare(part, arrays, training=False)
@@ -128,6 +145,8 @@ def _features(
         if material.task == "pixels":
             pair = zip(values, valid, strict=True)
             x = np.stack([features(one, usable, window_px) for one, usable in pair])
+        elif recipe.arguments.get(_FEATURES) == FLAT:
+            x = flat_features([view.numpy() for view in batch.views])
         else:
             x = of_patches(values, valid)
         yield part, x, batch.target.numpy().astype(np.uint8)
@@ -147,7 +166,7 @@ def _judge(recipe: TrainRecipe, material: Material, model: Model, window_px: int
     """Figures over the validation part."""
     num_classes = len(material.legend)
     total: dict[str, torch.Tensor] = {}
-    for _, x, y in _features(material, material.validation, window_px):
+    for _, x, y in _features(recipe, material, material.validation, window_px):
         flat = np.ascontiguousarray(np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]))
         told = model.predict_probabilities(flat, torch.get_num_threads())
         if recipe.task == "multilabel":

@@ -15,14 +15,16 @@ from landweave.config import nearest
 from landweave.errors import ArchiveError, LegendError, SensorError, SplitError
 from landweave.legend import IGNORE, Legend
 from landweave.models.card import Card
-from landweave.models.card import Task as CardTask
+from landweave.models.cardtext import Task as CardTask
 from landweave.models.sight import Sight
+from landweave.models.table import PAIRS
 from landweave.patches import layout as layouts
 from landweave.patches.archive import Archive
 from landweave.patches.layout import check_same_bands
 from landweave.patches.sample import Split
 from landweave.provenance import fingerprint
-from landweave.recipe import begin
+from landweave.recipe import begin, pairs
+from landweave.recipe.pairs import Beside
 from landweave.recipe.recipe import Task, TrainRecipe
 from landweave.sensors import Unit
 from landweave.train.prepare import View
@@ -43,6 +45,7 @@ class Material:
         views: How the archive stores the bands that are read.
         train: Numbers of the training samples.
         validation: Numbers of the validation samples; may be empty.
+        beside: The other sensor's view of each patch, where the recipe learns from pairs.
     """
 
     archive: Archive
@@ -53,6 +56,7 @@ class Material:
     views: tuple[View, ...]
     train: Int64[np.ndarray, " n"]
     validation: Int64[np.ndarray, " m"]
+    beside: Beside | None = None
 
     @property
     def legend(self) -> Legend:
@@ -86,11 +90,14 @@ class Material:
         return identity_of(self.archive)
 
     def batch(self, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-        """The arrays that are needed of these samples."""
+        """The arrays that are needed of these samples; `valid` on the finest pixels."""
         # Views that no band is taken from would be copied and sent for nothing.
         target = "mask" if self.task == "pixels" else "classes"
         wanted = {*(view.key for view in self.views), target, "valid"}
-        return {name: array for name, array in self.archive.batch(indices).items() if name in wanted}
+        if self.beside is not None:
+            wanted.add(self.beside.paired.key)
+        found = {name: array for name, array in self.archive.batch(indices).items() if name in wanted}
+        return {**found, "valid": self.archive.layout.finest(found["valid"])}
 
 
 def card_of(
@@ -120,6 +127,7 @@ def card_of(
         training,
         thresholds=tuple(thresholds),
         sharpener=material.sharpener,
+        second=material.beside.second if material.beside else None,
     )
 
 
@@ -170,7 +178,8 @@ def find(recipe: TrainRecipe, archive: Archive) -> Material:
         # Weights that were learnt on values normalised so go on from values normalised so.
         mean, std = card.mean, card.std
     train, validation = begin.trained(recipe, archive), begin.kept(recipe, archive, _validation(recipe, archive))
-    return Material(archive, recipe.task, tuple(bands), mean, std, views, train, validation)
+    beside = pairs.find(recipe, archive)
+    return Material(archive, recipe.task, tuple(bands), mean, std, views, train, validation, beside)
 
 
 def _stored(recipe: TrainRecipe, archive: Archive) -> tuple[layouts.View, ...]:
@@ -282,8 +291,13 @@ def labels(material: Material) -> UInt8[np.ndarray, "n k"]:
 
 
 def arguments(recipe: TrainRecipe, material: Material) -> dict[str, Any]:
-    """What the network is built with: stem = "native" becomes the ratio of each band's pixels to the finest."""
+    """What the network is built with: stem = "native" becomes the ratio of each band's pixels to the finest.
+
+    Networks of pairs are told how large and how many-banded the views are.
+    """
     told = dict(recipe.arguments)
+    if recipe.network in PAIRS and material.beside is not None:
+        return pairs.arguments(told, material.beside, material.archive.layout.patch_px)
     if told.get("stem") != "native":
         return told
     sizes = {band: view.pixel_size_m for view in material.views for band in view.bands}

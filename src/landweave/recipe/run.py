@@ -13,12 +13,12 @@ from landweave.errors import ConfigError
 from landweave.jobs.run import Progress
 from landweave.models import table
 from landweave.models.card import CLASSICAL, save_card
-from landweave.models.sight import find_sight
+from landweave.models.sight import Sight, find_sight
 from landweave.parallel.norm import norm_over_ranks
 from landweave.parallel.world import World
 from landweave.patches.archive import open_archive
 from landweave.provenance import fingerprint
-from landweave.recipe import begin, classical
+from landweave.recipe import begin, classical, pairs
 from landweave.recipe import material as materials
 from landweave.recipe.folder import CARD, CHECKPOINTS, begun, held, logged
 from landweave.recipe.material import Material
@@ -27,6 +27,7 @@ from landweave.train.feed import SourceFeed
 from landweave.train.loader import Order
 from landweave.train.log import Record
 from landweave.train.loop import Course, Run
+from landweave.train.pairs import PreparePair
 from landweave.train.precision import Precision
 from landweave.train.prepare import Prepare
 from landweave.train.step import Supervised
@@ -87,7 +88,8 @@ def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, ide
             recipe.network,
             materials.arguments(recipe, material),
             task=recipe.task,
-            sight=find_sight(network, len(material.bands)),
+            # A network of pairs tells of whole patches.
+            sight=Sight(1, None) if material.beside else find_sight(network, len(material.bands)),
             training=summary,
             thresholds=thresholds,
         )
@@ -121,7 +123,8 @@ def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = begin.network_of(recipe, materials.arguments(recipe, material)) or _fresh(recipe, material)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    form = torch.channels_last_3d if recipe.network in table.PAIRS else torch.channels_last
+    return network.to(memory_format=form)  # type: ignore[call-overload, no-any-return]
 
 
 def _fresh(recipe: TrainRecipe, material: Material) -> nn.Module:
@@ -131,16 +134,20 @@ def _fresh(recipe: TrainRecipe, material: Material) -> nn.Module:
 
 def make_feed(recipe: TrainRecipe, material: Material, world: World) -> SourceFeed:
     """Batches of the training and validation parts, dealt out to the ranks of `world`."""
-    prepare = Prepare(
+    augment = recipe.augment == "dihedral"
+    prepare: Prepare | PreparePair = Prepare(
         material.views,
         material.bands,
         mean=material.mean,
         std=material.std,
         task=recipe.task,
         device=world.device,
-        augment=recipe.augment == "dihedral",
+        channels_last=material.beside is None,
+        augment=augment,
         repeats="ratios" in materials.arguments(recipe, material),
     )
+    if material.beside is not None:
+        prepare = pairs.prepare(prepare, material, device=world.device, augment=augment)
     batch = recipe.samples_per_step(world.size)
     classes = materials.labels(material) if recipe.sampling == "class_aware" else None
     training = Order(

@@ -14,7 +14,8 @@ from pydantic import Field
 
 from landweave.config import Config
 from landweave.legend import LandClass, Legend
-from landweave.models.card import Card, Task
+from landweave.models.card import Card
+from landweave.models.cardtext import Task
 from landweave.models.sight import Sight
 from landweave.parallel.world import World
 from landweave.patches.archive import Archive, open_archive

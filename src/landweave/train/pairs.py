@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-from jaxtyping import Bool
-
 from landweave.train.loader import Arrays, Part
 from landweave.train.prepare import Batch, Prepare
 
@@ -20,7 +17,7 @@ class PreparePair:
     Attributes:
         first: Of the finer view.
         second: Of the other one.
-        ratio: How many pixels of the finer view one pixel of the other is wide; `valid` stands on the other's.
+        ratio: How many pixels of the finer view, on which `valid` stands, one pixel of the other is wide.
     """
 
     first: Prepare
@@ -29,11 +26,6 @@ class PreparePair:
 
     def __call__(self, part: Part, arrays: Arrays, training: bool) -> Batch:
         """The batch of `part`; training augments."""
-        beside = self.second(part, arrays, training).values
-        finer = {**arrays, "valid": enlarged(arrays["valid"] != 0, self.ratio)}
-        return replace(self.first(part, finer, training), beside=beside)
-
-
-def enlarged(valid: Bool[np.ndarray, "n h w"], ratio: int) -> Bool[np.ndarray, "n h2 w2"]:
-    """A mask on pixels that are `ratio` times as small."""
-    return valid if ratio == 1 else valid.repeat(ratio, -1).repeat(ratio, -2)
+        coarser = {**arrays, "valid": arrays["valid"][:, :: self.ratio, :: self.ratio]}
+        beside = self.second(part, coarser, training).values
+        return replace(self.first(part, arrays, training), beside=beside)
