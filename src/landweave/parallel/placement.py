@@ -104,17 +104,17 @@ def _piece(run: Run, is_whole: bool) -> str:
 
 def cuts(placement: Placement) -> tuple[Cut, ...]:
     """Every place where activations go from one rank to another, in the order of computation."""
-    found = []
-    for run, after in _pairs(placement.runs):
-        if run.rank != after.rank:
-            found.append(Cut(run.chain, run.layers[-1], run.rank, after.rank))
-    return tuple(found)
+    return tuple(
+        Cut(run.chain, run.layers[-1], run.rank, after.rank)
+        for run, after in handovers(placement)
+        if run.rank != after.rank
+    )
 
 
-def _pairs(runs: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
-    """Each run with the one that takes what it gives."""
-    trunk = next(run for run in runs if run.chain == TRUNK)
-    for run, after in zip(runs, [*runs[1:], None], strict=True):
+def handovers(placement: Placement) -> Iterator[tuple[Run, Run]]:
+    """Each run but the last with the one that takes what it gives."""
+    trunk = next(run for run in placement.runs if run.chain == TRUNK)
+    for run, after in zip(placement.runs, [*placement.runs[1:], None], strict=True):
         if after is not None and after.chain == run.chain:
             yield run, after
         elif run.chain != TRUNK:

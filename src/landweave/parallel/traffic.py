@@ -66,9 +66,9 @@ class Traffic:
 
     def by_kind(self, way: Literal["sent", "received"] = "sent") -> dict[str, int]:
         """Bytes of each kind, 0 where there were none."""
-        totals = dict.fromkeys(KINDS, 0)
+        totals: dict[str, int] = dict.fromkeys(KINDS, 0)
         for (_, kind), num_bytes in getattr(self, way).items():
-            totals[kind] += num_bytes  # type: ignore[index]
+            totals[kind] += num_bytes
         return totals
 
     def told(self) -> dict[str, Any]:
@@ -155,8 +155,8 @@ class Counter:
         for key, begun, ended in self._marks:
             ended.synchronize()
             self._device_s[key] += begun.elapsed_time(ended) / 1000
-        counted = (self._sent, self._received, self._cpu_s, self._device_s, self._waited_s)
-        found = Traffic(*(dict(table) for table in counted), self._steps)  # type: ignore[arg-type]
+        seconds = (dict(self._cpu_s), dict(self._device_s), dict(self._waited_s))
+        found = Traffic(dict(self._sent), dict(self._received), *seconds, self._steps)
         self._begin()
         return found
 
@@ -173,7 +173,7 @@ class Counter:
         """A moment in the stream of a GPU, which computes on after the call; None on a CPU."""
         if self.device.type != "cuda":
             return None
-        mark = torch.cuda.Event(enable_timing=True)
+        mark = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         mark.record()
         return mark
 
