@@ -9,22 +9,24 @@ from typing import cast
 from landweave.config import Config, check, override, read_toml
 from landweave.jobs.run import Progress
 from landweave.parallel.world import World
-from landweave.recipe import contrast, hash, series, sharpen
+from landweave.recipe import contrast, harmonize, hash, series, sharpen
 from landweave.recipe import run as supervised
 from landweave.recipe.contrast import ContrastRecipe
+from landweave.recipe.harmonize import HarmonizeRecipe
 from landweave.recipe.hash import HashRecipe
 from landweave.recipe.recipe import TrainRecipe
 from landweave.recipe.series import SeriesRecipe
 from landweave.recipe.sharpen import SharpenRecipe
 from landweave.train.log import Record
 
-Recipe = TrainRecipe | SharpenRecipe | ContrastRecipe | HashRecipe | SeriesRecipe
+Recipe = TrainRecipe | SharpenRecipe | ContrastRecipe | HashRecipe | SeriesRecipe | HarmonizeRecipe
 # By what stands under task in the file; everything else is a recipe of labels.
 _KINDS: dict[str, type[Config]] = {
     "sharpen": SharpenRecipe,
     "contrast": ContrastRecipe,
     "hash": HashRecipe,
     "series": SeriesRecipe,
+    "harmonize": HarmonizeRecipe,
 }
 
 
@@ -54,4 +56,6 @@ def run(recipe: Recipe, out: Path, world: World) -> Generator[Record | Progress]
         return hash.run(recipe, out, world)
     if isinstance(recipe, SeriesRecipe):
         return series.run(recipe, out, world)
+    if isinstance(recipe, HarmonizeRecipe):
+        return harmonize.run(recipe, out, world)
     return supervised.run(recipe, out, world)

@@ -22,6 +22,11 @@ from landweave.train.log import EpochRecord, Record, StepRecord
 from landweave.train.schedules import Schedule
 from landweave.train.step import Step, Sums
 
+_SLOWER = (
+    "train in another folder with a lower optimiser.rate, warm-up or optimiser.clip_norm; "
+    "look for values of another unit in the archive"
+)
+
 
 @runtime_checkable
 class Feed(Protocol):
@@ -38,6 +43,22 @@ class Feed(Protocol):
 
     def num_samples(self, epoch: int, step: int) -> int:
         """How many samples all ranks have seen after `step` updates of an epoch."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A step that may come to a point from which it learns nothing more."""
+
+    @property
+    def stall_steps(self) -> int:
+        """Updates in a row with nothing to learn after which training is stopped."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it was stopped for that."""
+
+    def is_stalled(self, losses: Mapping[str, float]) -> bool:
+        """Whether mean losses say that there is nothing to learn."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,7 @@ class Standing:
         best_epoch: The epoch, from 1, that had it.
         best_figures: All figures of that epoch.
         stale: Epochs since then.
+        stalled: Updates since there was something to learn, for steps that tell.
     """
 
     epoch: int = 0
@@ -95,6 +117,7 @@ class Standing:
     best_epoch: int | None = None
     best_figures: dict[str, float] = field(default_factory=dict)
     stale: int = 0
+    stalled: int = 0
 
 
 class Run:
@@ -188,6 +211,9 @@ class Run:
 
     def _is_due(self) -> bool:
         """Whether it is time for a checkpoint."""
+        # What is kept shall be from before a stall: whoever mends the recipe goes on from there.
+        if self.standing.stalled:
+            return False
         if self.course.checkpoint_every_steps:
             return self.standing.step % self.course.checkpoint_every_steps == 0
         return time.monotonic() - self._saved_s >= self.course.checkpoint_every_s
@@ -199,6 +225,7 @@ class Run:
         # All ranks hold the same sums, so that all of them stop at the same step.
         if not all(math.isfinite(value) for value in losses.values()):
             raise self._diverged(", ".join(f"{name} {value}" for name, value in losses.items()))
+        self._watch(losses, now.step_in_epoch - before)
         for name, value in sums.items():
             now.sums[name] = now.sums.get(name, 0.0) + float(value)
         seen = self.feed.num_samples(now.epoch, now.step_in_epoch) - self.feed.num_samples(now.epoch, before)
@@ -210,6 +237,16 @@ class Run:
             rate=next(iter(self.step.optimisers.values())).param_groups[0]["lr"],
             samples_per_s=seen / (time.perf_counter() - began),
         )
+
+    def _watch(self, losses: Mapping[str, float], num_steps: int) -> None:
+        """Count updates without anything to learn, and stop after too many."""
+        if not isinstance(self.step, Watched):
+            return
+        now = self.standing
+        now.stalled = now.stalled + num_steps if self.step.is_stalled(losses) else 0
+        if now.stalled >= self.step.stall_steps:
+            told = ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
+            raise self._diverged(f"nothing to learn in {now.stalled} updates ({told})", self.step.remedy)
 
     def _end_epoch(self, began: float) -> EpochRecord:
         """Judge the epoch and step on to the next."""
@@ -275,16 +312,15 @@ class Run:
         self.standing = Standing(**saved.facts["standing"])
         self._best = {name: tensor for name, tensor in saved.tensors.items() if name.startswith("best/")}
 
-    def _diverged(self, what: str) -> DivergedError:
+    def _diverged(self, what: str, do: str = _SLOWER) -> DivergedError:
         # The one that is being written is the last good one.
         self._saver.wait()
         kept = checkpoint.every(self.folder)
         where = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
         return DivergedError(
             f"{what} after update {self.standing.step}; {where}",
-            "finite losses and weights",
-            "train in another folder with a lower optimiser.rate, warm-up or optimiser.clip_norm; "
-            "look for values of another unit in the archive",
+            "finite losses and weights, and something to learn",
+            do,
         )
 
 
