@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -18,13 +18,14 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from landweave.atomic import aside
-from landweave.config import Config
 from landweave.errors import CardError, LandweaveError
 from landweave.legend import LandClass, Legend
+from landweave.models.cardtext import CardTable, Task
 from landweave.models.pair.mgan import Generator
-from landweave.models.pair.output import CardOutput, Output
+from landweave.models.pair.output import Output
+from landweave.models.pair.second import Second
 from landweave.models.patch.hashing import Hashing
-from landweave.models.series.input import CardSeries, SeriesInput
+from landweave.models.series.input import SeriesInput
 from landweave.models.sight import Sight
 from landweave.models.table import build
 from landweave.provenance import fingerprint, versions
@@ -32,11 +33,10 @@ from landweave.sensors import Unit
 
 FORMAT = 1
 # Known here by name only: classical/ stands on the same floor and may not be imported.
-CLASSICAL = ("forest", "linear")
+CLASSICAL = ("forest", "linear", "neighbours", "svm")
 """Names of models whose arrays classical/store.py understands; all others are networks of models/table.py."""
 _TEXT, _WEIGHTS = "card.json", "weights.safetensors"
 _AGAIN = "copy the whole card folder again, or train again"
-Task = Literal["pixels", "patches", "multilabel", "features", "codes", "series", "reflectance"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Card:
     """What one must know to use a set of weights.
 
     Attributes:
-        network: Name in models/table.py, or "forest" or "linear".
+        network: Name in models/table.py, or one of `CLASSICAL`.
         arguments: What the network was built with, beside its bands and classes.
         sensor: Name of the sensor that it was fitted on.
         bands: The bands that it takes, in order.
@@ -62,6 +62,7 @@ class Card:
         sharpener: Identity of the sharpener whose data_super it takes; "" where coarser bands are interpolated.
         series: How it takes the dates of series; None for every other task.
         output: What it gives where it tells reflectance; None for every other task.
+        second: What it takes of another sensor beside its own bands; None for all cards but those of pairs.
     """
 
     network: str
@@ -81,6 +82,7 @@ class Card:
     sharpener: str = ""
     series: SeriesInput | None = None
     output: Output | None = None
+    second: Second | None = None
 
     def __post_init__(self) -> None:
         # Here, so that a card that contradicts itself is never written either.
@@ -95,86 +97,6 @@ class Card:
     def is_classical(self) -> bool:
         """True where classical/store.py rebuilds it, False where models/table.py does."""
         return self.network in CLASSICAL
-
-
-class CardSight(Config):
-    """How far the card's network sees."""
-
-    stride: int
-    """Shifting the input by this many pixels shifts the output."""
-    reach_px: int | None
-    """How many pixels beyond an aligned core change it; null where every pixel does, however far."""
-
-
-class CardClass(Config):
-    """A class of the card's legend."""
-
-    id: int
-    """The number in maps, 0-255."""
-    name: str
-    """The name for people."""
-    color: str
-    """The colour as #rrggbb."""
-    code: int | None = None
-    """The number in published maps where it is none of 0-255."""
-
-
-class CardLegend(Config):
-    """The legend of the card's output."""
-
-    name: str
-    """Its name."""
-    source: str
-    """Where the classes come from."""
-    classes: tuple[CardClass, ...]
-    """The classes in the order of the network's output channels."""
-
-
-class CardTable(Config):
-    """A card as it stands in card.json."""
-
-    format: Literal[1]
-    """Version of this format."""
-    network: str
-    """Name of the network, or forest or linear."""
-    arguments: dict[str, Any]
-    """What the network was built with, beside its bands and classes."""
-    sensor: str
-    """Name of the sensor that it was fitted on."""
-    bands: tuple[str, ...]
-    """The bands that it takes, in order."""
-    pixel_size_m: float
-    """Pixel size that it was fitted on."""
-    unit: Unit
-    """Unit of the values that it takes."""
-    mean: tuple[float, ...]
-    """Mean of every band in the training part."""
-    std: tuple[float, ...]
-    """Standard deviation of every band in the training part."""
-    legend: CardLegend
-    """Classes of its output, in order."""
-    task: Task
-    """pixels, patches (one label each), multilabel (several labels a patch), features (of an encoder learnt
-    without labels; its legend means nothing), codes (bits of patches; its legend names the clusters behind them),
-    series (labels of series of single pixels) or reflectance (as another sensor sees; its legend names the bands)."""
-    sight: CardSight
-    """Stride and reach in pixels; reach null where it is not finite."""
-    training: dict[str, Any]
-    """Summary of the training."""
-    weights_sha256: str
-    """SHA-256 of weights.safetensors."""
-    thresholds: tuple[float, ...] = ()
-    """From which probability on each label is told; left away, one half."""
-    sharpener: str = ""
-    """Identity of the sharpener that brings coarser bands to the finest pixels; left away, they are interpolated."""
-    series: CardSeries | None = None
-    """How it takes the dates of series; left away for every other task."""
-    output: CardOutput | None = None
-    """What it gives where it tells reflectance; left away for every other task."""
-    identity: str
-    """SHA-256 of everything above but the format, so that a changed card is noticed."""
-    versions: dict[str, str]
-    """Versions of landweave and its libraries that wrote the card."""
 
 
 def save_card(folder: Path, card: Card, model: nn.Module | Mapping[str, np.ndarray]) -> Card:
@@ -278,6 +200,7 @@ def _values(card: Card) -> dict[str, Any]:
     sharpened = {"sharpener": card.sharpener} if card.sharpener else {}
     dated = {"series": _plain(asdict(card.series))} if card.series else {}
     told = {"output": card.output.to_json()} if card.output else {}
+    paired = {"second": card.second.to_json()} if card.second else {}
     return {
         "network": card.network,
         "arguments": _plain(card.arguments),
@@ -296,6 +219,7 @@ def _values(card: Card) -> dict[str, Any]:
         **sharpened,
         **dated,
         **told,
+        **paired,
     }
 
 
@@ -345,13 +269,15 @@ def _first(error: ValidationError) -> str:
 
 def _card(table: CardTable, folder: Path) -> Card:
     # Checked again as values: a text can have all its keys and still contradict itself.
-    inner = table.model_dump(exclude={"format", "legend", "sight", "series", "output", "identity", "versions"})
+    apart = {"format", "legend", "sight", "series", "output", "second", "identity", "versions"}
+    inner = table.model_dump(exclude=apart)
     try:
         classes = tuple(LandClass(**entry.model_dump()) for entry in table.legend.classes)
         legend = Legend(table.legend.name, table.legend.source, classes)
         sight, series = Sight(table.sight.stride, table.sight.reach_px), table.series.made() if table.series else None
         output = table.output.made() if table.output else None
-        return Card(**inner, legend=legend, sight=sight, series=series, output=output)
+        second = table.second.made() if table.second else None
+        return Card(**inner, legend=legend, sight=sight, series=series, output=output, second=second)
     except LandweaveError as error:
         raise CardError(f"{folder / _TEXT}: {error.given}", error.expected, error.do) from error
 
