@@ -55,6 +55,17 @@ def test_queries_keys_and_values_can_be_had_one_by_one() -> None:
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_each_date_may_see_dates_of_its_own() -> None:
+    layer, (x, valid) = Layer(8, 2, 16, 0.1).eval(), a_batch()
+    q, k, v = layer.project(x)
+    seen = valid[:, None].repeat(1, 6, 1)
+    torch.testing.assert_close(layer.attend(q, k, v, seen), layer.attend(q, k, v, valid), rtol=1e-6, atol=1e-7)
+    seen[:, :3, 3:] = False
+    seen[..., 0] = True
+    first = layer.attend(q[:, :, :3], k[:, :, :3], v[:, :, :3], seen[:, 0, :3])
+    torch.testing.assert_close(layer.attend(q, k, v, seen)[:, :3], first, rtol=1e-5, atol=1e-6)
+
+
 def test_the_pooled_layer_asks_once_for_the_mean() -> None:
     layer, (x, valid) = Layer(8, 2, 16, 0.1).eval(), a_batch()
     with torch.no_grad():

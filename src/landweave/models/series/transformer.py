@@ -47,32 +47,32 @@ class Layer(nn.Module):
 
     def project_q(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b h t e"]:
         """Queries alone."""
-        return self._part(x, 0)
+        return self._part(self.before(x), 0)
 
     def project_k(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b h t e"]:
         """Keys alone."""
-        return self._part(x, 1)
+        return self._part(self.before(x), 1)
 
     def project_v(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b h t e"]:
         """Values alone."""
-        return self._part(x, 2)
+        return self._part(self.before(x), 2)
 
     def attend(
         self,
         q: Float[Tensor, "b h s e"],
         k: Float[Tensor, "b h t e"],
         v: Float[Tensor, "b h t e"],
-        valid: Bool[Tensor, "b t"] | None = None,
+        valid: Bool[Tensor, "b t"] | Bool[Tensor, "b s t"] | None = None,
     ) -> Float[Tensor, "b s d"]:
-        """What each of s dates takes from the valid ones of t; None where all are valid."""
-        seen = None if valid is None else usable(valid)[:, None, None]
+        """What each of s dates takes from the valid ones of t, or from those that it may see; None where from all."""
+        seen = None if valid is None else usable(valid)[:, None, None] if valid.ndim == 2 else valid[:, None]
         taken: Tensor = functional.scaled_dot_product_attention(q, k, v, seen)
         return taken.transpose(1, 2).flatten(2)
 
     def rest(self, x: Float[Tensor, "b s d"], taken: Float[Tensor, "b s d"]) -> Float[Tensor, "b s d"]:
         """What becomes of dates with what they took: everything of the layer behind attention."""
         x = x + self.drops[0](self.out(taken))
-        inner = self.drops[1](functional.relu(self.widen(self.between(x))))
+        inner = self.drops[1](functional.relu(self.widen(self.between(x)), inplace=True))
         added: Tensor = x + self.drops[2](self.narrow(inner))
         return added
 
@@ -82,13 +82,13 @@ class Layer(nn.Module):
 
     def pooled(self, x: Float[Tensor, "b t d"], valid: Bool[Tensor, "b t"]) -> Float[Tensor, "b d"]:
         """The layer for one date that stands for all: the mean of the valid ones asks, and all of them answer."""
-        asked = mean(x, valid)[:, None]
+        asked, dates = mean(x, valid)[:, None], self.before(x)
         # Of the dates keys and values only, and of what follows only what one date needs.
-        taken = self.attend(self.project_q(asked), self.project_k(x), self.project_v(x), valid)
+        taken = self.attend(self.project_q(asked), self._part(dates, 1), self._part(dates, 2), valid)
         return self.rest(asked, taken)[:, 0]
 
-    def _part(self, x: Float[Tensor, "b t d"], which: int) -> Float[Tensor, "b h t e"]:
-        return self._split(functional.linear(self.before(x), self.into.weight.chunk(3)[which]))
+    def _part(self, normalised: Float[Tensor, "b t d"], which: int) -> Float[Tensor, "b h t e"]:
+        return self._split(functional.linear(normalised, self.into.weight.chunk(3)[which]))
 
     def _split(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b h t e"]:
         return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
