@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from tests.faults.landweave import start
+from tests.faults.landweave import Started, start
 from tests.parallel.spark_cluster import Cluster
 
 WHOM = ("task", "executor", "worker", "driver")
@@ -62,7 +61,7 @@ def torment(words: Sequence[object], out: Path, num_tiles: int, cluster: Cluster
             return struck
 
 
-def _comes(kill: Kill, out: Path, num_tiles: int, process: subprocess.Popen[str]) -> bool:
+def _comes(kill: Kill, out: Path, num_tiles: int, process: Started) -> bool:
     def is_due() -> bool:
         if kill.share == 1:
             return assembles(out)
@@ -82,7 +81,7 @@ def assembles(out: Path) -> bool:
     return any("tiles" not in path.parts for path in out.rglob(".*.aside.tif"))
 
 
-def _strike(kill: Kill, process: subprocess.Popen[str], cluster: Cluster) -> bool:
+def _strike(kill: Kill, process: Started, cluster: Cluster) -> bool:
     if kill.whom == "driver":
         process.kill()
         return True

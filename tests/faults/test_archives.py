@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.faults.landweave import python
 from tests.patches import making, scenes
 from tests.patches.scenes import cut
 
@@ -96,9 +95,7 @@ def test_a_killed_writer_leaves_no_shard(tmp_path: Path) -> None:
         "atomic._sync = lambda path: os.kill(os.getpid(), signal.SIGKILL)\n"
         "making.write(Path(sys.argv[1]), (4,))\n"
     )
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], cwd=root, check=False)
-    assert done.returncode == -9
+    assert python(code, tmp_path / "a").wait() == -9
     assert not list((tmp_path / "a").rglob("000000.*"))
     making.write(tmp_path / "a", (4,))
     assert all(found is None for _, found in verify(tmp_path / "a"))

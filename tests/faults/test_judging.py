@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.evaluation.making import GRID, cut, files, write
+from tests.faults.landweave import python
 
 from landweave.atomic import _ASIDE_SUFFIX
 from landweave.cli.main import run
@@ -44,13 +43,11 @@ while True:
 def test_a_card_that_is_being_replaced_when_its_process_is_killed_is_whole(tmp_path: Path) -> None:
     whole = 0
     for turn in range(2):
-        with subprocess.Popen(
-            [sys.executable, "-c", _SAVER, str(tmp_path / "card")], stdout=subprocess.PIPE, text=True
-        ) as saver:
-            assert saver.stdout is not None
-            assert saver.stdout.readline() == "begun\n"
-            time.sleep(0.2 + 0.13 * turn)
-            os.kill(saver.pid, signal.SIGKILL)
+        saver = python(_SAVER, tmp_path / "card")
+        assert saver.stdout.readline() == "begun\n"
+        time.sleep(0.2 + 0.13 * turn)
+        saver.kill()
+        assert saver.wait() == -signal.SIGKILL
         # A folder cannot be exchanged in one step on every system: it is whole, or it is not there at all.
         if (tmp_path / "card").exists():
             card, arrays = load_parts(tmp_path / "card")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-from tests.faults.landweave import start
+from tests.faults.landweave import Started, start
 
 _START_S = 90
 
@@ -20,7 +19,7 @@ _START_S = 90
 class Served:
     """A server that answers: its process and the address that it printed."""
 
-    process: subprocess.Popen[str]
+    process: Started
     address: str
 
     @property
@@ -51,7 +50,6 @@ class Served:
 
 def serve(job: Path, *options: object, port: int = 0, before: str = "") -> Served:
     process = start("review", job, "--port", port, *options, before=before)
-    assert process.stdout
     lines = []
     while line := process.stdout.readline():
         lines.append(line)
