@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import functools
 import itertools
 import os
 import statistics
@@ -363,7 +364,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     size = "full" if options.full else "short"
     found = {
-        name: measured("series", f"{name}-{size}", lambda part=part: part(options.full), again=options.again)
+        name: measured("series", f"{name}-{size}", functools.partial(part, options.full), again=options.again)
         for name, part in PARTS.items()
     }
     print_result(figures(found), threads=options.threads, full=options.full, parts=found)

@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float64, Int64, UInt8
 from numpy.typing import NDArray
 
-from landweave.config import nearest
-from landweave.errors import ArchiveError, LegendError, SensorError, SplitError
+from landweave.errors import ArchiveError, LegendError
 from landweave.legend import IGNORE, Legend
 from landweave.models.card import Card
 from landweave.models.cardtext import Task as CardTask
@@ -23,7 +22,7 @@ from landweave.patches.archive import Archive
 from landweave.patches.layout import check_same_bands
 from landweave.patches.sample import Split
 from landweave.provenance import fingerprint
-from landweave.recipe import begin, pairs
+from landweave.recipe import asked, begin, pairs
 from landweave.recipe.pairs import Beside
 from landweave.recipe.recipe import Task, TrainRecipe
 from landweave.sensors import Unit
@@ -154,12 +153,7 @@ def find(recipe: TrainRecipe, archive: Archive) -> Material:
     bands = recipe.bands or (card.bands if card else layout.bands)
     check_same_bands(layout, bands)
     statistics = archive.mean_and_std()
-    if flat := [name for name in bands if not statistics[name][1] > 0]:
-        raise SensorError(
-            f"band {', '.join(flat)} with one value in the whole training part of {archive.folder}",
-            "bands that vary",
-            f"check the scenes, or leave it away: bands = {[name for name in bands if name not in flat]}",
-        )
+    asked.varying({name: statistics[name][1] for name in bands}, f"of {archive.folder}")
     stored = _stored(recipe, archive)
     # Masks have the finest pixel size, so that the finest view is read even where none of its bands is asked for.
     read = [view for view in stored if view is stored[0] or {band.name for band in view.bands} & set(bands)]
@@ -198,18 +192,9 @@ def _stored(recipe: TrainRecipe, archive: Archive) -> tuple[layouts.View, ...]:
 
 def _check(recipe: TrainRecipe, archive: Archive) -> None:
     layout = archive.layout
-    if recipe.sensor not in (None, layout.sensor):
-        raise SensorError(
-            f"the archive {archive.folder} of sensor {layout.sensor}",
-            f"sensor {recipe.sensor}, as the recipe says",
-            "give the archive of that sensor, or change sensor in the recipe and train anew",
-        )
-    if recipe.legend not in (None, layout.legend.name):
-        raise LegendError(
-            f"the archive {archive.folder} with legend {layout.legend.name}",
-            f"legend {recipe.legend}, as the recipe says",
-            "give the archive with that legend, or change legend in the recipe and train anew",
-        )
+    where = f"the archive {archive.folder}"
+    asked.same("sensor", recipe.sensor, layout.sensor, where)
+    asked.same("legend", recipe.legend, layout.legend.name, where, LegendError)
     target = "mask" if recipe.task == "pixels" else "classes"
     if target not in layout.targets:
         raise ArchiveError(
@@ -217,29 +202,14 @@ def _check(recipe: TrainRecipe, archive: Archive) -> None:
             f"an archive with {target}",
             "set task to pixels for masks, to patches or multilabel for labels of patches",
         )
-    _check_weighted(recipe.loss.class_weights, layout.legend)
-
-
-def _check_weighted(told: str | Mapping[str, float], legend: Legend) -> None:
-    for name in () if isinstance(told, str) else told:
-        if name not in legend.names:
-            raise LegendError(
-                f"class {name} in loss.class_weights",
-                nearest(name, legend.names),
-                f"name a class of the archive's legend {legend.name}",
-            )
+    asked.weighted(recipe.loss.class_weights, layout.legend, "loss.class_weights")
 
 
 def _validation(recipe: TrainRecipe, archive: Archive) -> NDArray[np.int64]:
-    if archive.manifest["splits"].get("validation", 0):
-        return archive.part("validation")
-    if recipe.stopping.patience_epochs is not None:
-        raise SplitError(
-            f"early stopping on {archive.folder}, which has no validation part",
-            "patches that are neither trained on nor tested on",
-            "cut the archive with a validation part, or leave stopping.patience_epochs away",
-        )
-    return np.zeros(0, np.int64)
+    is_there, key = bool(archive.manifest["splits"].get("validation", 0)), "stopping.patience_epochs"
+    do = "cut the archive with a validation part"
+    asked.judged(recipe.stopping.patience_epochs, is_there, key, str(archive.folder), do)
+    return archive.part("validation") if is_there else np.zeros(0, np.int64)
 
 
 def class_weights(recipe: TrainRecipe, material: Material) -> torch.Tensor | None:
@@ -258,9 +228,9 @@ def class_weights(recipe: TrainRecipe, material: Material) -> torch.Tensor | Non
 
 def _balanced(material: Material) -> Float64[np.ndarray, " k"]:
     counts, total = count_classes(material)
-    above = (
-        total - counts if material.task == "multilabel" else np.full_like(counts, total / max((counts > 0).sum(), 1))
-    )
+    if material.task != "multilabel":
+        return asked.balanced(counts)
+    above = total - counts
     return np.asarray(np.divide(above, counts, out=np.ones_like(above), where=(counts > 0) & (above > 0)))
 
 

@@ -17,6 +17,7 @@ from landweave.errors import ConfigError, LegendError, SampleError, SensorError,
 from landweave.legend import IGNORE
 from landweave.models.series.input import SeriesInput
 from landweave.provenance import fingerprint
+from landweave.recipe import asked
 from landweave.sensors import Unit
 from landweave.train.dated import Dated, beginnings, dated
 from landweave.train.draw import sample_keys
@@ -95,12 +96,8 @@ def find(recipe: SeriesRecipe, points: Points) -> SeriesMaterial:
             "points of the part train",
             "label more, or make the samples with a training part",
         )
-    if recipe.patience_epochs is not None and not validation.any():
-        raise SplitError(
-            f"early stopping on {recipe.samples}, which has no validation part",
-            "points that are neither learnt nor tested on",
-            "make the samples with a validation part, or leave patience_epochs away",
-        )
+    do = "make the samples with a validation part"
+    asked.judged(recipe.patience_epochs, bool(validation.any()), "patience_epochs", str(recipe.samples), do)
     kept = points.take(train | validation)
     numbers = np.flatnonzero(train[train | validation]), np.flatnonzero(validation[train | validation])
     learnt = points.take(train)
@@ -108,26 +105,11 @@ def find(recipe: SeriesRecipe, points: Points) -> SeriesMaterial:
 
 
 def _check(recipe: SeriesRecipe, points: Points) -> None:
-    if recipe.sensor not in (None, points.sensor):
-        raise SensorError(
-            f"samples of sensor {points.sensor}",
-            f"sensor {recipe.sensor}, as the recipe says",
-            "give samples of that sensor, or change sensor in the recipe",
-        )
-    if recipe.legend not in (None, points.legend.name):
-        raise LegendError(
-            f"samples with legend {points.legend.name}",
-            f"legend {recipe.legend}, as the recipe says",
-            "give samples with that legend, or change legend in the recipe",
-        )
+    asked.same("sensor", recipe.sensor, points.sensor, "samples")
+    asked.same("legend", recipe.legend, points.legend.name, "samples", LegendError)
+    asked.weighted(recipe.class_weights, points.legend, "class_weights")
     if points.unit not in get_args(Unit):
         raise SensorError(f"samples in unit {points.unit}", " or ".join(get_args(Unit)), "make the samples again")
-    weights = recipe.class_weights
-    for name in () if isinstance(weights, str) else weights:
-        if name not in points.legend.names:
-            raise LegendError(
-                f"class {name} in class_weights", nearest(name, points.legend.names), "name a class of the legend"
-            )
 
 
 def _banded(points: Points, bands: tuple[str, ...]) -> Points:
@@ -192,12 +174,7 @@ def _spread(table: DatesTable, points: Points) -> tuple[int, ...]:
 def _statistics(points: Points) -> tuple[tuple[float, ...], tuple[float, ...]]:
     values = points.values[points.valid].astype(np.float64)
     std = values.std(0) if len(values) else np.zeros(len(points.bands))
-    if flat := [name for name, spread in zip(points.bands, std, strict=True) if not spread > 0]:
-        raise SensorError(
-            f"band {', '.join(flat)} with one value in the whole training part",
-            "bands that vary",
-            f"check the scenes, or leave it away: bands = {[name for name in points.bands if name not in flat]}",
-        )
+    asked.varying(dict(zip(points.bands, std.tolist(), strict=True)), "")
     return tuple(values.mean(0).tolist()), tuple(std.tolist())
 
 
@@ -217,6 +194,4 @@ def class_weights(told: str | dict[str, float], material: SeriesMaterial) -> tor
         return None
     if isinstance(told, dict):
         return torch.tensor([told.get(name, 1.0) for name in material.points.legend.names])
-    counts = count_classes(material).astype(np.float64)
-    mean = counts.sum() / max((counts > 0).sum(), 1)
-    return torch.from_numpy(np.divide(mean, counts, out=np.ones_like(counts), where=counts > 0)).float()
+    return torch.from_numpy(asked.balanced(count_classes(material))).float()

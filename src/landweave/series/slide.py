@@ -69,4 +69,5 @@ def _taken(
         lengths = [span.stop - span.start for span in some]
         whose = torch.arange(len(some)).repeat_interleave(torch.tensor(lengths))
         asked = torch.cat([q[:, :, span] for span in some], 2)
-        yield from first.attend(asked, k[:, :, low:high], v[:, :, low:high], seen[:, whose]).split(lengths, 1)
+        taken = first.attend(asked, k[:, :, low:high], v[:, :, low:high], seen[:, whose])
+        yield from torch.split_with_sizes(taken, lengths, 1)
