@@ -23,6 +23,9 @@ def patch(
     labels: Annotated[Path | None, typer.Option(help="Map of class ids, or polygons.", rich_help_panel=_SCENES)] = None,
     legends: Annotated[Path | None, typer.Option(help="TOML: legends of your own.", rich_help_panel=_SCENES)] = None,
     sensor: Annotated[str | None, typer.Option(help="Only its scenes.", rich_help_panel=_SCENES)] = None,
+    beside: Annotated[
+        str | None, typer.Option(help="Another sensor: pairs of it and --sensor.", rich_help_panel=_SCENES)
+    ] = None,
     period: Annotated[str | None, typer.Option(help="Only scenes of FIRST/LAST day.", rich_help_panel=_SCENES)] = None,
     crs: Annotated[str | None, typer.Option(help="Cut on a grid in this CRS.", rich_help_panel=_SCENES)] = None,
     dataset: Annotated[
@@ -53,6 +56,9 @@ def patch(
 
     Example: landweave patch --scenes catalog.parquet --labels truth.tif --legend simulated-8 -o archive/
 
+    Two sensors: landweave patch --scenes catalog.parquet --sensor aerial-rgb --beside airborne-48 --labels classes.tif
+    --legend houston-20 -o pairs/
+
     Polygons: landweave patch --scenes catalog.parquet --labels fields.geojson --crs EPSG:32633 -o archive/
 
     Patch folders: landweave patch --dataset bigearthnet-v1 --folder BigEarthNet/ --legend bigearthnet-19 -o archive/
@@ -65,7 +71,8 @@ def patch(
         _verify(verify)
         return
     values: dict[str, object] = {"scenes": scenes, "labels": labels, "legends": legends, "sensor": sensor, "crs": crs}
-    values |= {"dataset": dataset, "folder": folder, "positions": positions, "offset": offset, "legend": legend}
+    values |= {"beside": beside, "dataset": dataset, "folder": folder, "positions": positions}
+    values |= {"offset": offset, "legend": legend}
     # What was not said is left to the configuration's own defaults.
     values |= {"bands": bands.split(",") if bands else None, "period": period, "sharpener": sharpener}
     _cut({name: value for name, value in values.items() if value is not None}, sets or [], out, machine, share)
@@ -74,7 +81,7 @@ def patch(
 def _cut(values: dict[str, object], sets: list[str], out: Path | None, machine: Machine, share: str | None) -> None:
     from landweave.cli.progress import draw
     from landweave.config import check, override
-    from landweave.datasets import positions, table
+    from landweave.datasets import pairs, positions, table
     from landweave.datasets.folders import FoldersJob
     from landweave.jobs.share import WHOLE, Share
     from landweave.patches import job
@@ -88,6 +95,8 @@ def _cut(values: dict[str, object], sets: list[str], out: Path | None, machine: 
     # After --set, so that a data set can be named either way.
     if "dataset" in values:
         records = table.run(check(FoldersJob, values, "options"), out, executor=executor, share=mine)
+    elif "beside" in values:
+        records = pairs.run_catalog(check(pairs.PairsJob, values, "options"), out, executor=executor, share=mine)
     elif "positions" in values:
         wanted = check(positions.PositionsJob, values, "options")
         records = positions.run(wanted, out, executor=executor, share=mine)

@@ -15,20 +15,24 @@ from landweave.models import table
 from landweave.models.card import CLASSICAL, save_card
 from landweave.models.sight import Sight, find_sight
 from landweave.parallel.norm import norm_over_ranks
+from landweave.parallel.pipeline import Seat, take_seat
+from landweave.parallel.planner import Ask
 from landweave.parallel.world import World
 from landweave.patches.archive import open_archive
 from landweave.provenance import fingerprint
-from landweave.recipe import begin, classical, pairs
+from landweave.recipe import begin, classical, pairs, placing
 from landweave.recipe import material as materials
 from landweave.recipe.folder import CARD, CHECKPOINTS, begun, held, logged
 from landweave.recipe.material import Material
+from landweave.recipe.placing import How, Wanted
 from landweave.recipe.recipe import TrainRecipe
+from landweave.train import checkpoint
 from landweave.train.feed import SourceFeed
 from landweave.train.loader import Order
 from landweave.train.log import Record
 from landweave.train.loop import Course, Run
-from landweave.train.pairs import PreparePair
-from landweave.train.precision import Precision
+from landweave.train.placed import Placed
+from landweave.train.precision import Precision, choose
 from landweave.train.prepare import Prepare
 from landweave.train.step import Supervised
 
@@ -53,34 +57,60 @@ def run(recipe: TrainRecipe, out: Path, world: World) -> Generator[Record | Prog
         # Before the folder belongs to this recipe: one that makes no network is mended and run again there.
         with torch.device("meta"):
             _fresh(recipe, material)
-    identity = _identity(recipe, material, world)
     # Before any file is touched: ranks that learn different things must not share a folder.
+    world.agree("placement", f"{recipe.placement} {recipe.pipeline}")
+    seat = _seat(recipe, material, world) if recipe.placement else None
+    # Ranks of one arrangement see the same samples.
+    share = seat.peers if seat else world
+    identity = _identity(recipe, material, share)
     world.agree("recipe or archive", identity)
     with held(out, identity, recipe.model_dump(mode="json"), world):
         if recipe.network in CLASSICAL:
             yield from classical.fit(recipe, material, out, identity)
         else:
-            yield from _train(recipe, material, out, world, identity)
+            yield from _train(recipe, material, out, (world, seat), identity)
+
+
+def _seat(recipe: TrainRecipe, material: Material, world: World) -> Seat:
+    """This rank's place where the recipe's network is placed."""
+    assert recipe.placement is not None
+    ask = Ask(recipe.samples_per_step(world.size), (recipe.accumulate,), recipe.pipeline)
+    how = How(recipe.scaled_optimiser(1), choose(recipe.precision, world.device), world.device)
+    batch = next(iter(make_feed(recipe, material, World(device=world.device)).epoch(0, 0)))
+    wanted = Wanted(recipe.placement, ask, recipe.cluster)
+    return take_seat(placing.find(wanted, _network(recipe, material), batch, how, world), world)
 
 
 def _identity(recipe: TrainRecipe, material: Material, world: World) -> str:
     """What decides the weights: not where the archive lies, when checkpoints come, or how many ranks share the work."""
-    paths = {"archive", "start", "only"}
-    told = recipe.model_dump(mode="json", exclude={*paths, "checkpoint_every_s", "checkpoint_every_steps"})
+    idle = {
+        "archive",
+        "start",
+        "only",
+        "placement",
+        "pipeline",
+        "cluster",
+        "checkpoint_every_s",
+        "checkpoint_every_steps",
+    }
+    told = recipe.model_dump(mode="json", exclude=idle)
     told |= begin.identity(recipe, material.archive)
     return fingerprint({**told, "archive": material.identity, "samples": recipe.samples_per_step(world.size)})
 
 
-def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, identity: str) -> Generator[Record]:
+def _train(
+    recipe: TrainRecipe, material: Material, out: Path, ranks: tuple[World, Seat | None], identity: str
+) -> Generator[Record]:
+    world, seat = ranks
     resume, chosen = begun(out / CHECKPOINTS, identity, recipe.precision, world)
-    step = make_step(recipe, material, world, chosen)
-    network = step.networks["main"]
+    step = make_step(recipe, material, world, chosen, seat)
     facts = {"identity": identity, "precision": chosen}
-    feed, course = make_feed(recipe, material, world), _course(recipe)
+    feed, course = make_feed(recipe, material, seat.peers if seat else world), _course(recipe)
     going = Run(step, feed, course, world=world, folder=out / CHECKPOINTS, identity=facts, resume=resume)
     yield from logged(going, out, world)
     # Now the network holds its best weights.
     thresholds = step.thresholds(feed.judged()) if recipe.thresholds == "tuned" and len(material.validation) else ()
+    network = _together(step, recipe, material) if isinstance(step, Placed) else step.networks["main"]
     if world.is_first:
         summary = {**facts, **_summary(recipe, material, going)}
         card = materials.card_of(
@@ -96,23 +126,37 @@ def _train(recipe: TrainRecipe, material: Material, out: Path, world: World, ide
         save_card(out / CARD, card, network)
 
 
-def make_step(recipe: TrainRecipe, material: Material, world: World, chosen: Precision) -> Supervised:
-    """The step of `recipe` on the ranks of `world`: a network with first weights, its loss and its optimiser."""
-    network = _network(recipe, material)
+def _together(step: Placed, recipe: TrainRecipe, material: Material) -> nn.Module:
+    """The whole network on the first rank; elsewhere one without meaning."""
+    weights = step.gathered(checkpoint.network_tensors(step.networks))
+    network = _fresh(recipe, material)
+    if step.world.is_first:
+        checkpoint.put_networks({"main": network}, weights, Path(CARD))
+    return network
+
+
+def make_step(
+    recipe: TrainRecipe, material: Material, world: World, chosen: Precision, seat: Seat | None = None
+) -> Supervised:
+    """The step of `recipe` on the ranks of `world`: a network with first weights, its loss and its optimiser.
+
+    With a `seat` it holds that rank's part of the network alone.
+    """
+    network, share = _network(recipe, material), seat.peers if seat else world
     if recipe.norm_over_ranks:
-        network = norm_over_ranks(network, world)
-    return Supervised(
-        network,
-        table=recipe.scaled_optimiser(world.size),
-        task=recipe.task,
-        num_classes=len(material.legend),
-        world=world,
-        precision=chosen,
-        class_weights=materials.class_weights(recipe, material),
-        form=recipe.loss.form,
-        compression=recipe.compression,
-        compiled="inductor" if recipe.compile else None,
-    )
+        network = norm_over_ranks(network, share)
+    how: dict[str, Any] = {
+        "table": recipe.scaled_optimiser(share.size),
+        "task": recipe.task,
+        "num_classes": len(material.legend),
+        "precision": chosen,
+        "class_weights": materials.class_weights(recipe, material),
+        "form": recipe.loss.form,
+    }
+    if seat:
+        return Placed(network, seat, schedule=recipe.pipeline, **how)
+    compiled = "inductor" if recipe.compile else None
+    return Supervised(network, world=world, compression=recipe.compression, compiled=compiled, **how)
 
 
 def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
@@ -135,7 +179,7 @@ def _fresh(recipe: TrainRecipe, material: Material) -> nn.Module:
 def make_feed(recipe: TrainRecipe, material: Material, world: World) -> SourceFeed:
     """Batches of the training and validation parts, dealt out to the ranks of `world`."""
     augment = recipe.augment == "dihedral"
-    prepare: Prepare | PreparePair = Prepare(
+    first = Prepare(
         material.views,
         material.bands,
         mean=material.mean,
@@ -146,8 +190,7 @@ def make_feed(recipe: TrainRecipe, material: Material, world: World) -> SourceFe
         augment=augment,
         repeats="ratios" in materials.arguments(recipe, material),
     )
-    if material.beside is not None:
-        prepare = pairs.prepare(prepare, material, device=world.device, augment=augment)
+    prepare = pairs.prepare(first, material, device=world.device, augment=augment) if material.beside else first
     batch = recipe.samples_per_step(world.size)
     classes = materials.labels(material) if recipe.sampling == "class_aware" else None
     training = Order(
