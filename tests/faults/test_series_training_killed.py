@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from tests.faults.landweave import start
 from tests.recipe import making
 from tests.recipe.series_making import cut
 
@@ -51,9 +49,7 @@ def train_here(recipe: Path, out: Path) -> None:
 
 def train_and_send(recipe: Path, out: Path, number: signal.Signals, num_lines: int) -> int:
     """A process of its own that gets a signal as soon as its log has so many lines; its exit code."""
-    command = [Path(sys.executable).with_name("landweave"), "train", recipe, "-o", out]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start("train", recipe, "-o", out, before="import torch; torch.set_num_threads(1)")
     log = out / "log.jsonl"
     while process.poll() is None and (not log.exists() or len(log.read_bytes().splitlines()) < num_lines):
         time.sleep(0.002)

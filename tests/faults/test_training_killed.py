@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.faults import landweave
+from tests.faults.landweave import Started
 from tests.recipe import making
 
 from landweave.config import load
@@ -49,10 +48,8 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
-    command = [Path(sys.executable).with_name("landweave"), "train", recipe, "-o", out]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+def start(recipe: Path, out: Path) -> Started:
+    return landweave.start("train", recipe, "-o", out, before="import torch; torch.set_num_threads(1)")
 
 
 def train_here(recipe: Path, out: Path) -> None:
@@ -64,7 +61,7 @@ def lines(out: Path) -> int:
     return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
-def send(process: subprocess.Popen[bytes], number: signal.Signals, out: Path, num_lines: int) -> bytes:
+def send(process: Started, number: signal.Signals, out: Path, num_lines: int) -> str:
     """Send a signal as soon as the log has so many lines: somewhere in the next step or in writing. What was said."""
     while lines(out) < num_lines and process.poll() is None:
         time.sleep(0.002)
@@ -88,7 +85,7 @@ def test_stopped_and_killed_at_random_steps_it_ends_as_if_it_had_not_been(recipe
         assert process.returncode == (130 if number == signal.SIGTERM else -number)
         if number == signal.SIGTERM:
             # Asked to stop, it saves where it stands, whether or not that was a step to save at.
-            assert b"run the same command again" in said
+            assert "run the same command again" in said
             assert checkpoint.every(out / "checkpoints")[-1].name.endswith(f"{making.told(out)[-1]['step']:08d}")
         assert not (out / "card").exists()
     # All in processes of their own, alike in threads: what other tests did to this one must not count.

@@ -20,7 +20,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = making.cut(tmp_path_factory.mktemp("archive"), num=38, px=32).folder
     out = tmp_path_factory.mktemp("runs")
     for ranks in (2, 4):
-        launching.torchrun(ranks, several_ranks.__file__, folder, out / f"{ranks}.json")
+        launching.ranks(ranks, several_ranks.__file__, folder, out / f"{ranks}.json")
     told = {ranks: json.loads((out / f"{ranks}.json").read_text()) for ranks in (2, 4)}
     return {1: several_ranks.every(folder, World()), **told}
 

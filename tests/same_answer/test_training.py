@@ -91,7 +91,7 @@ def test_two_ranks_are_one(folder: Path, tmp_path: Path) -> None:
 
     Only the order of sums differs; Adam divides by the length of a gradient, which blows up the rounding of small ones.
     """
-    launching.torchrun(2, Path(__file__).with_name("two_ranks.py"), folder, tmp_path / "two")
+    launching.ranks(2, Path(__file__).with_name("two_ranks.py"), folder, tmp_path / "two")
     for rank in range(2):
         refused = (tmp_path / "two" / f"refused-{rank}").read_text()
         assert "another recipe or archive on rank 1 than on rank 0" in refused

@@ -116,7 +116,8 @@ def _limit_threads(threads: int, own_process: bool) -> None:
     if own_process:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
             os.environ[name] = str(threads)
-    if own_process or "torch" in sys.modules:
+    # Imported later, torch reads them from the environment; the import takes a second, and not every worker needs it.
+    if "torch" in sys.modules:
         import torch
 
         torch.set_num_threads(threads)
