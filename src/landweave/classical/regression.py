@@ -89,7 +89,9 @@ def fit_forest(
     from sklearn.ensemble import RandomForestRegressor
 
     if len(x) < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise SampleError(f"{len(x)} samples, or some not finite", "at least two finite ones", "leave invalid pixels out")
+        raise SampleError(
+            f"{len(x)} samples, or some not finite", "two finite ones at least", "leave invalid pixels out"
+        )
     grown = RandomForestRegressor(
         num_trees, min_samples_leaf=min_leaf, max_features=1 / 3, random_state=seed, n_jobs=num_threads
     ).fit(x, y)
@@ -107,7 +109,7 @@ def predict(model: Regression, x: Float32[np.ndarray, "n f"], num_threads: int =
     if isinstance(model, Forest):
         return model.predict_probabilities(x, num_threads)
     check_features(x.shape[1], model.num_features)
-    return (x @ model.weights.T + model.bias).astype(np.float32)
+    return np.asarray(x @ model.weights.T + model.bias, np.float32)
 
 
 def from_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> Regression:

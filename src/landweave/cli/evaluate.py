@@ -13,12 +13,14 @@ def _option(help: str, panel: str | None = None, **more: Any) -> Any:
     return typer.Option(help=help, rich_help_panel=panel, **more)
 
 
-_BY, _DRAW, _YEARS = "Judged by", "Sampling units", "Maps of several years"
+_BY, _DRAW, _YEARS, _IMAGES = "Judged by", "Sampling units", "Maps of several years", "Images of another sensor"
 Maps = Annotated[list[Path] | None, typer.Argument(help="Maps of several years, or layers of changes.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the evaluation or of drawn units.")]
 Truth = Annotated[list[Path] | None, _option("Raster of the truth, or polygons; one a year.", _BY)]
 Agreement = Annotated[bool, typer.Option("--agreement", help="Compare the years.", rich_help_panel=_YEARS)]
 Changes = Annotated[bool, typer.Option("--changes", help="Judge changes that were found.", rich_help_panel=_YEARS)]
+Images = Annotated[bool, typer.Option("--images", help="Judge made images by measured ones.", rich_help_panel=_IMAGES)]
+Physical = Annotated[str | None, _option("In place of a card, on an archive of pairs: hls, or raw.", _IMAGES)]
 Decisions = Annotated[Path | None, _option("What people said of --units, drawn for review.", _YEARS)]
 
 
@@ -41,6 +43,8 @@ def evaluate(
     changes: Changes = False,
     since: Annotated[str | None, _option("First day of changes that count.", _YEARS)] = None,
     until: Annotated[str | None, _option("Last day of changes that count.", _YEARS)] = None,
+    images: Images = False,
+    physical: Physical = None,
     decisions: Decisions = None,
     of: Annotated[str, _option("What they judge: changes, first or last.", _YEARS)] = "changes",
     legend: Annotated[str | None, typer.Option(help="The map's legend, if its file does not tell.")] = None,
@@ -66,6 +70,8 @@ def evaluate(
     Years: landweave evaluate --agreement 2020.tif 2021.tif 2022.tif -o agreement/
 
     Changes: landweave evaluate --changes changes/ --truth truth/change.tif -o judged/
+
+    Made images: landweave evaluate --images --card run/card --archive pairs/ -o judged/
     """
     _begin(dict(locals()))
 
@@ -77,6 +83,8 @@ def _begin(asked: dict[str, Any]) -> None:
     truths, maps = asked["truth"] or [], asked["maps"] or []
     if asked["draw"] is not None:
         _draw(asked, out)
+    elif asked["images"]:
+        _images(asked, maps, truths, out)
     elif asked["changes"]:
         _changes({**_some(asked, "since", "until", "legend", "legends", "name"), "found": maps, "truth": truths}, out)
     elif asked["agreement"]:
@@ -139,6 +147,27 @@ def _changes(values: dict[str, object], out: Path) -> None:
 
     ending = draw(run(check(ChangeJob, values, "options"), out))
     _told(out, NAME, lines(read_change(out)))
+    ending.leave()
+
+
+def _images(asked: Mapping[str, Any], maps: list[Path], truths: list[Path], out: Path) -> None:
+    from landweave.cli.progress import draw
+    from landweave.config import check
+    from landweave.evaluation.images import NAME, ImagesJob, lines, read_images
+    from landweave.evaluation.images import run as compare
+    from landweave.harmonize.judge import JudgeJob
+    from landweave.harmonize.judge import run as judge
+
+    if asked["archive"] is not None:
+        cards = () if asked["card"] is None else (asked["card"],)
+        told = {**_some(asked, "archive", "physical", "part", "name"), "cards": cards}
+        ending = draw(judge(check(JudgeJob, told, "options"), out))
+    elif len(maps) == len(truths) == 1:
+        told = {"told": maps[0], "truth": truths[0], "name": asked["name"]}
+        ending = draw(compare(check(ImagesJob, told, "options"), out))
+    else:
+        raise typer.BadParameter("one made scene and its --truth, or an --archive of pairs", param_hint="--images")
+    _told(out, NAME, lines(read_images(out)))
     ending.leave()
 
 

@@ -67,4 +67,71 @@ def _told(pair: dict[str, object]) -> str:
     return f"{pair['source']} with {pair['target']}: {pair['days']} days apart; {apart}"
 
 
-harmonize.command("pairs", no_args_is_help=True)(pairs)
+def fit(
+    archive: Annotated[Path, typer.Argument(help="Archive of pairs, from landweave harmonize pairs.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the card: OUT/card.")],
+    *,
+    model: Annotated[str, typer.Option(help="linear: a line for each band; or forest.")] = "linear",
+    sets: Sets = None,
+) -> None:
+    """Fit a baseline on pairs, pixel by pixel; generators are trained with landweave train.
+
+    Example: landweave harmonize fit pairs/ --model linear -o lines/
+    """
+    from landweave.cli.progress import draw
+    from landweave.config import check, override
+    from landweave.harmonize.fit import CARD, FitJob, run
+
+    job = check(FitJob, override({"archive": archive, "model": model}, sets or []), "options")
+    ending = draw(run(job, out))
+    typer.echo(f"{out / CARD}: apply it with landweave harmonize apply --card {out / CARD} --scenes catalog.parquet")
+    ending.leave()
+
+
+@with_machine
+def apply(
+    scenes: Annotated[Path, typer.Option(help="Catalog of the scenes.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the job; the same command again goes on.")],
+    *,
+    card: Annotated[list[Path] | None, typer.Option(help="Card of reflectance; several give their mean.")] = None,
+    physical: Annotated[str | None, typer.Option(help="In place of cards: hls, or raw.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this scene; may be repeated.")] = None,
+    spread: Annotated[bool, typer.Option("--spread", help="Write how far several cards disagree.")] = False,
+    angles: Annotated[Path | None, typer.Option(help="TOML: angles of scenes that do not tell them.")] = None,
+    sensors: Annotated[Path | None, typer.Option(help="TOML: sensors of your own.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    core: Annotated[int, typer.Option(help="Edge of a tile, in pixels of the result.")] = 512,
+    margin: Annotated[int | None, typer.Option(help="Margin of a tile; as the card needs.")] = None,
+    machine: Machine,
+) -> None:
+    """Make whole scenes look like another sensor's, so that both stand in one series.
+
+    Example: landweave harmonize apply --card run/card --scenes catalog.parquet -o like/
+
+    By published numbers alone: landweave harmonize apply --physical hls --scenes catalog.parquet -o hls/
+    """
+    values: dict[str, object] = {"scenes": scenes, "cards": tuple(card or ()), "physical": physical}
+    values |= {"only": tuple(only or ()), "spread": spread, "angles": angles, "sensors": sensors}
+    values |= {"device": device, "core_px": core, "margin_px": margin}
+    _apply(values, out, machine)
+
+
+def _apply(values: dict[str, object], out: Path, machine: Machine) -> None:
+    import json
+
+    from landweave.cli.progress import draw
+    from landweave.config import check
+    from landweave.harmonize.apply import IN_FLIGHT, ApplyJob, run
+
+    job = check(ApplyJob, values, "options")
+    ending = draw(run(job, out, machine.begin(out, IN_FLIGHT)))
+    found = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    typer.echo(f"{len(found['made'])} scenes of {found['sensor']} in {out / 'scenes'}")
+    if without := found["scenes_without_angles"]:
+        typer.echo(f"{len(without)} scenes do not tell their angles: their view stays as it is; give --angles")
+    typer.echo(f"then: landweave catalog {out / 'scenes'} -o more.parquet")
+    ending.leave()
+
+
+for _verb in (pairs, fit, apply):
+    harmonize.command(_verb.__name__, no_args_is_help=True)(_verb)
