@@ -253,3 +253,37 @@ def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path) -> None:
 def test_means_need_a_share() -> None:
     sums = {"loss": torch.tensor(6.0), "loss_share": torch.tensor(3.0), "confusion": torch.zeros(2, 2)}
     assert means(sums) == {"loss": 2.0}
+
+
+class Stuck(Twins):
+    """Tells when it has nothing to learn."""
+
+    stall_steps, remedy = 4, "learn something else"
+
+    def __init__(self, stuck: list[bool]) -> None:
+        super().__init__()
+        self.stuck = iter(stuck)
+
+    def is_stalled(self, losses: Mapping[str, float]) -> bool:
+        assert set(losses) == {"first", "second"}
+        return next(self.stuck)
+
+
+def test_a_step_with_nothing_to_learn_stops_after_so_many_updates(tmp_path: Path) -> None:
+    # Records come every second update: two in a row are four updates.
+    told, step = [], Stuck([False, True, False, True, True, True])
+    with pytest.raises(DivergedError) as caught:
+        told.extend(run(tmp_path, step, checkpoint_every_steps=2).records())
+    assert "nothing to learn in 4 updates" in caught.value.given
+    assert caught.value.do == "learn something else"
+    assert [record.done for record in told if isinstance(record, StepRecord)] == [2, 4, 6, 8]
+    # The second record's stall passed, so that the third one's checkpoint is the last good one.
+    assert str(checkpoint.every(tmp_path)[-1]) in caught.value.given
+    assert checkpoint.every(tmp_path)[-1].name == "step-00000006"
+
+
+def test_a_stall_that_passes_stops_nothing_and_is_in_the_checkpoint(tmp_path: Path) -> None:
+    going = run(tmp_path, Stuck([True, False] * 3), checkpoint_every_steps=2)
+    list(going.records())
+    assert going.standing.stalled == 0
+    assert checkpoint.load(checkpoint.every(tmp_path)[-1]).facts["standing"]["stalled"] == 0

@@ -131,7 +131,7 @@ class Adversarial:
     def _images(self, network: nn.Module, batch: PairBatch) -> Float[Tensor, "b k h w"]:
         with computing(self.precision, self.world.device):
             told: Tensor = network(*batch.views)
-        return told.float()
+        return told.to(batch.target.dtype)
 
     def _tell_apart(self, batch: PairBatch, fake: Tensor) -> dict[str, Tensor]:
         """Update the discriminator; its loss as a sum."""
@@ -175,7 +175,7 @@ class Adversarial:
         with computing(self.precision, self.world.device):
             # In one pass: a replica that passes twice before it learns would wait for gradients twice.
             told: Tensor = network(seen.contiguous(memory_format=torch.channels_last))
-        first, second = told.float().chunk(2)
+        first, second = told.to(batch.target.dtype).chunk(2)
         weight = batch.weight[:, None, None, None]
         return first, second, weight, self._whole(weight.sum() * first[0].numel())
 
