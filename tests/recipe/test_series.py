@@ -244,3 +244,21 @@ def test_a_gpu_learns_series(samples: Path, tmp_path: Path, network: str) -> Non
     on_gpu = Answer(tmp_path / "run/card", device="cuda").scores(points.values, points.valid, points.days)
     on_cpu = Answer(tmp_path / "run/card").scores(points.values, points.valid, points.days)
     torch.testing.assert_close(on_gpu, on_cpu, rtol=1e-2, atol=1e-2)
+
+
+def test_a_network_that_learnt_changes_shows_the_class_of_most_dates(samples: Path, tmp_path: Path) -> None:
+    arguments = {"width": 16, "depth": 2, "hidden": 32, "dropout": 0.0, "encoding": "days"}
+    asked = recipe(samples, "transformer", splice=0.8, epochs=30, arguments=arguments, optimiser={"rate": 0.005})
+    trained(asked, tmp_path / "run")
+    assert held_out(tmp_path / "run") > 0.8
+    points = make_points(240, seed=1)
+    order = points.label.argsort(kind="stable").reshape(3, -1)
+    shown = []
+    for num in (2, 7):
+        old, new = order[0], order[2]
+        values, valid = (np.concatenate([one[old, :-num], one[new, -num:]], 1) for one in (points.values, points.valid))
+        scores = Answer(tmp_path / "run/card").scores(values, valid, points.days[old])
+        shown.append(float((scores.argmax(-1).numpy() == points.label[new]).mean()))
+    # Two new dates of nine are not shown, seven are.
+    assert shown[0] < 0.3
+    assert shown[1] > 0.7

@@ -32,6 +32,8 @@ def made(chance: float, own: np.ndarray = OWN, **asked: Any) -> dict[str, np.nda
 
 def test_by_no_chance_every_sample_is_its_own() -> None:
     given, found = pairs(), made(0.0)
+    assert not found.pop("share").any()
+    assert found.pop("second").all()
     assert given.keys() == found.keys()
     for name, array in found.items():
         assert np.array_equal(array, given[name][:NUM]), name
@@ -61,17 +63,21 @@ def test_days_rise_from_one_year_into_the_next() -> None:
     assert found["days"].dtype == np.float32
 
 
-def test_the_label_is_that_of_more_than_half_of_the_valid_dates() -> None:
+def test_both_labels_are_true_as_much_as_they_have_of_the_valid_dates() -> None:
     found = made(1.0)
     new = (found["valid"] & (found["values"][..., 0] == 1)).sum(1)
-    assert np.array_equal(found["target"] == 1, new * 2 > found["valid"].sum(1))
-    assert 0.4 < found["target"].mean() < 0.6
-    # A tie is not more than half, and nobody's label is left where nothing is valid.
-    assert not made(1.0, share=0.0)["target"].any()
+    np.testing.assert_allclose(found["share"], new / found["valid"].sum(1), rtol=1e-6)
+    assert found["share"].dtype == np.float32
+    assert 0.4 < found["share"].mean() < 0.6
+    assert not found["target"].any()
+    assert found["second"].all()
+    # Where nothing is valid the sample's own label is left.
+    assert not made(1.0, share=0.0)["share"].any()
 
 
 def test_labels_of_dates_go_with_their_dates() -> None:
     found = made(1.0, per_date=True)
+    assert "share" not in found
     assert np.array_equal(found["target"], found["values"][..., 0])
 
 

@@ -50,6 +50,8 @@ class SeriesBatch:
         weight: Of each sample; 0 leaves it out.
         keys: What everything random about each sample is drawn from.
         num_samples: How many count; the others stand at the end.
+        second: Index of another class that is true of a series too, where some change; else None.
+        share: How much it is, 0-1.
     """
 
     values: Float[Tensor, "b s c"]
@@ -59,14 +61,18 @@ class SeriesBatch:
     weight: Float[Tensor, " b"]
     keys: Int64[Tensor, " b"]
     num_samples: int
+    second: UInt8[Tensor, " b"] | None = None
+    share: Float[Tensor, " b"] | None = None
 
     def micro_batches(self) -> Iterator[SeriesBatch]:
         """Itself: series are small."""
         yield self
 
     def targets(self) -> list[tuple[Tensor, Tensor]]:
-        """The target with the weight of each sample."""
-        return [(self.target, self.weight)]
+        """Every target with the weight of each sample in it: one, or two where some change."""
+        if self.second is None or self.share is None:
+            return [(self.target, self.weight)]
+        return [(self.target, self.weight * (1 - self.share)), (self.second, self.weight * self.share)]
 
 
 class PrepareSeries:
@@ -92,6 +98,9 @@ class PrepareSeries:
             torch.from_numpy(np.ascontiguousarray(arrays[name])).to(self.device)
             for name in ("values", "valid", "days", "target")
         )
+        second, share = (
+            torch.from_numpy(arrays[name]).to(self.device) if name in arrays else None for name in ("second", "share")
+        )
         weight = torch.from_numpy(part.weight).to(self.device)
         # Judging counts places, not weights: what only fills up must have no label either.
         target[weight == 0] = IGNORE
@@ -103,6 +112,8 @@ class PrepareSeries:
             weight,
             torch.from_numpy(part.keys.view(np.int64)).to(self.device),
             int((part.weight > 0).sum()),
+            second,
+            share,
         )
 
 

@@ -26,15 +26,19 @@ def spliced(
     """Some of n series as spans that slide over a change show them.
 
     Such a span begins on any date of the year and goes on into the next year; its first dates are the sample's, the
-    others those of its partner. Its label is the partner's where more than half of its valid dates are: as a change is
-    shown by the first span of which it fills more than half (Sedona et al., IEEE GRSL 2023, IV). Labels of dates go
-    with their dates.
+    others those of its partner, and both labels are true of it, each as much as it has of the valid dates. The label
+    of most dates is then the likeliest: a change is shown by the first span of which it fills more than half (Sedona et
+    al., IEEE GRSL 2023, IV). Labels of dates go with their dates.
 
     Args:
         arrays: values, valid, days and target of n samples, then of their n partners, on as many dates.
         keys: Of the samples.
         own: Share of the dates that is the sample's own, 0-1.
         chance: Share of the samples that this happens to.
+
+    Returns:
+        Values, valid, days and target; where a series has one label, `second`, that of its partner, and the `share` of
+        the valid dates that are the partner's.
     """
     num = len(keys)
     steps = np.arange(arrays["valid"].shape[1])
@@ -47,8 +51,8 @@ def spliced(
     out = {name: _joined(array, places, is_new) for name, array in arrays.items() if array.ndim > 1}
     out["days"] = out["days"] + _YEAR_DAYS * (places < begins[:, None])
     if "target" not in out:
-        target = arrays["target"]
-        out["target"] = np.where(_is_most(out["valid"], is_new), target[num:], target[:num])
+        out |= {"target": arrays["target"][:num], "second": arrays["target"][num:]}
+        out["share"] = _share(out["valid"], is_new)
     return out
 
 
@@ -60,5 +64,5 @@ def _joined(
     return np.asarray(array[rows, places])
 
 
-def _is_most(valid: Bool[np.ndarray, "n t"], is_new: Bool[np.ndarray, "n t"]) -> Bool[np.ndarray, " n"]:
-    return np.asarray(2 * (valid & is_new).sum(1) > valid.sum(1))
+def _share(valid: Bool[np.ndarray, "n t"], is_new: Bool[np.ndarray, "n t"]) -> Float32[np.ndarray, " n"]:
+    return np.asarray((valid & is_new).sum(1) / np.maximum(valid.sum(1), 1), np.float32)
