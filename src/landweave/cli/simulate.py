@@ -28,10 +28,15 @@ def simulate(
     The folder holds scenes/ (for landweave catalog) and truth/ (class maps, for landweave patch and evaluate).
     """
     from landweave.cli.progress import draw
+    from landweave.simulate.city import known_cities, load_city
     from landweave.simulate.world import load_world
     from landweave.simulate.write import write
+    from landweave.simulate.writecity import write_city
 
-    made = load_world(world, seed, worlds)
-    ending = draw(write(made, out, machine.begin(out)))
+    executor = machine.begin(out)
+    if worlds is None and world in known_cities():
+        ending = draw(write_city(load_city(world, seed), out))
+    else:
+        ending = draw(write(load_world(world, seed, worlds), out, executor))
     typer.echo(f"scenes: {out / 'scenes'}\ntruth: {out / 'truth'}")
     ending.leave()
