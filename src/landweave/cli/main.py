@@ -19,6 +19,7 @@ from landweave.cli.harmonize import harmonize
 from landweave.cli.launch import launch
 from landweave.cli.map import map as map_
 from landweave.cli.patch import patch
+from landweave.cli.plan import plan
 from landweave.cli.report import report
 from landweave.cli.review import review
 from landweave.cli.scale import scale
@@ -36,6 +37,7 @@ VERBS: dict[str, tuple[str, Callable[..., None] | typer.Typer]] = {
     "train": ("Training", train),
     "launch": ("Training", launch),
     "scale": ("Training", scale),
+    "plan": ("Training", plan),
     "gallery": ("Maps", gallery),
     "harmonize": ("Maps", harmonize),
     "map": ("Maps", map_),

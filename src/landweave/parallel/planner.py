@@ -154,14 +154,24 @@ def best(profile: Profile, ranks: Ranks, ask: Ask) -> Estimate:
         ConfigError: None fits.
     """
     found = table(profile, ranks, ask)
-    if not found[0].fits:
-        least = min(max(row.memory_bytes) for row in found)
-        raise ConfigError(
-            f"{ranks.name}, on which no placement fits: a rank needs {least / 1e9:.2f} GB by the leanest",
-            "ranks with as much memory",
-            "take smaller batches, more micro-batches, more ranks, or a smaller network",
-        )
+    refuse_full(found, ranks)
     return found[0]
+
+
+def refuse_full(found: Sequence[Estimate], ranks: Ranks) -> None:
+    """Return where some plan of a table fits.
+
+    Raises:
+        ConfigError: None does.
+    """
+    if found[0].fits:
+        return
+    least = min(max(row.memory_bytes) for row in found)
+    raise ConfigError(
+        f"{ranks.name}, on which no placement fits: a rank needs {least / 1e9:.2f} GB by the leanest",
+        "ranks with as much memory",
+        "take smaller batches, more micro-batches, more ranks, or a smaller network",
+    )
 
 
 def _named(names: Names) -> Iterator[Placement]:

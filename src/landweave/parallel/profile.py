@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -99,12 +100,16 @@ class Trial:
         repeats: Passes of each kind; their median counts.
         optimiser: Gives what updates a layer with weights.
         device: Where.
+        begin: Called with the number of samples before each forward pass.
+        computing: Gives the block in which forward passes compute, as for another precision.
     """
 
     sizes: tuple[int, int]
     repeats: int
     optimiser: Callable[[nn.Module], Optimizer]
     device: torch.device
+    begin: Callable[[int], object] = int
+    computing: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 def measure(stages: Stages, views: Mapping[str, Tensor], trial: Trial) -> Profile:
@@ -149,7 +154,7 @@ def _layer(
     times = {size: _Passes(module, values[:size], trial, learns).times() for size in (small, large)}
     forward_s, forward_sample_s = _line(small, large, times[small][0], times[large][0])
     backward_s, backward_sample_s = _line(small, large, times[small][1], times[large][1])
-    kept, out = _kept(module, values, learns, seen)
+    kept, out = _kept(module, values, trial, learns, seen)
     update_s, state_bytes = _update(module, trial) if learning else (0.0, 0)
     cost = LayerCost(
         forward_s,
@@ -200,9 +205,11 @@ class _Passes:
         return forward_s, first_s, self._backward(out)
 
     def _forward(self) -> tuple[float, Tensor]:
-        values = self.values.detach().requires_grad_(self.learns)
+        values = _given(self.module, self.values, self.learns)
+        self.trial.begin(len(values))
         began_s = self._now()
-        out = self.module(values)
+        with self.trial.computing():
+            out = self.module(values)
         return self._now() - began_s, out
 
     def _backward(self, out: Tensor) -> float:
@@ -219,7 +226,13 @@ class _Passes:
         return time.perf_counter()
 
 
-def _kept(module: nn.Module, values: Tensor, learns: bool, seen: dict[int, Tensor]) -> tuple[int, Tensor]:
+def _given(module: nn.Module, values: Tensor, learns: bool) -> Tensor:
+    """`values` as a layer takes them: torch refuses to change a leaf, and the next pass needs them as they are."""
+    leaf = values.detach().requires_grad_(learns)
+    return leaf.clone() if getattr(module, "inplace", False) else leaf
+
+
+def _kept(module: nn.Module, values: Tensor, trial: Trial, learns: bool, seen: dict[int, Tensor]) -> tuple[int, Tensor]:
     """Bytes that the layer keeps for its backward pass and no layer before it keeps already; and what it gives."""
     own = {weight.data_ptr() for weight in module.parameters()}
     total = 0
@@ -233,8 +246,9 @@ def _kept(module: nn.Module, values: Tensor, learns: bool, seen: dict[int, Tenso
             total += tensor.untyped_storage().nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        out = module(values.detach().requires_grad_(learns))
+    trial.begin(len(values))
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), trial.computing():
+        out = module(_given(module, values, learns))
     return total, out.detach()
 
 

@@ -6,9 +6,9 @@ import datetime
 import gc
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 import torch
@@ -45,11 +45,15 @@ class World:
         rank: This process, from 0.
         size: How many processes train together.
         device: Where this rank computes.
+        group: The processes themselves, where they are a part of all that run.
+        timeout_s: How long they wait for one that lives but does not come.
     """
 
     rank: int = 0
     size: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    group: dist.ProcessGroup | None = None
+    timeout_s: float = TIMEOUT_S
 
     @property
     def is_first(self) -> bool:
@@ -61,7 +65,7 @@ class World:
         if self.size == 1:
             return value
         total = value.detach().clone()
-        dist.all_reduce(total)
+        dist.all_reduce(total, group=self.group)
         return total
 
     def any(self, flag: bool) -> bool:
@@ -72,7 +76,7 @@ class World:
         """Overwrite `tensors` on every rank with those of rank 0."""
         if self.size > 1:
             for tensor in tensors:
-                dist.broadcast(tensor, 0)
+                dist.broadcast(tensor, group=self.group, group_src=0)
 
     def wait(self) -> None:
         """Return when every rank has come here."""
@@ -90,7 +94,7 @@ class World:
         digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).digest()
         mine = torch.tensor(list(digest), dtype=torch.uint8, device=self.device)
         every = [torch.zeros_like(mine) for _ in range(self.size)]
-        dist.all_gather(every, mine)
+        dist.all_gather(every, mine, group=self.group)
         if odd := [rank for rank, other in enumerate(every) if not torch.equal(other, every[0])]:
             raise ConfigError(
                 f"another {what} on rank {', '.join(map(str, odd))} than on rank 0",
@@ -98,6 +102,17 @@ class World:
                 "give every rank the same files, options and version of landweave; set in the recipe what is left to "
                 "the machine, such as precision",
             )
+
+    def split(self, parts: Sequence[Sequence[int]]) -> World:
+        """This rank's place in the one of `parts` that has it, ranks in rising order; every rank calls it alike."""
+        own = World(device=self.device, timeout_s=self.timeout_s)
+        for ranks in parts:
+            # Every process takes part in the making of every group, those that it is not in as well.
+            alone, waits = len(ranks) == 1, datetime.timedelta(seconds=self.timeout_s)
+            group = None if alone or len(ranks) == self.size else dist.new_group(list(ranks), timeout=waits)
+            if self.rank in ranks and not alone:
+                own = replace(own, rank=ranks.index(self.rank), size=len(ranks), group=group)
+        return own
 
 
 @contextmanager
@@ -123,7 +138,7 @@ def make_world(device: str = "auto", timeout_s: float = TIMEOUT_S) -> Iterator[W
     store, _, _ = next(rendezvous("env://", place.rank, place.size, timeout=datetime.timedelta(seconds=_JOIN_S)))
     waits = datetime.timedelta(seconds=timeout_s)
     dist.init_process_group(backend, store=store, timeout=waits, rank=place.rank, world_size=place.size)
-    world = World(place.rank, place.size, chosen)
+    world = World(place.rank, place.size, chosen, timeout_s=timeout_s)
     try:
         with _Together(world):
             yield world

@@ -8,8 +8,10 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from landweave.config import Config
+from landweave.models.card import CLASSICAL
 from landweave.models.table import SERIES
 from landweave.parallel.replicate import Compression
+from landweave.parallel.schedule import Schedule as Pipeline
 from landweave.train.losses import Form
 from landweave.train.optim import OptimiserTable
 from landweave.train.precision import Wanted
@@ -111,6 +113,14 @@ class TrainRecipe(Config):
     compression: Compression = "none"
     """How gradients are sent between ranks: none, bf16 (NCCL only) or powersgd (approximately; what it carries on of
     earlier gradients is not in checkpoints: a run of several ranks that goes on is only near the one never stopped)."""
+    placement: str | dict[str, str] | None = None
+    """On which rank which layers of one network stand: baseline, optimized, auto, or a line for each branch and the
+    trunk (docs/methods/placement.md); left away, each rank holds all. It changes nothing that is learnt."""
+    pipeline: Pipeline = "1f1b"
+    """The order in which ranks of a placed network compute its micro-batches (accumulate): 1f1b, or gpipe, which holds
+    the activations of all of them at once."""
+    cluster: Path | None = None
+    """The TOML of the ranks that a placement must fit (docs/verbs/plan.md); left away, processes of this machine."""
     thresholds: Literal["half", "tuned"] = "half"
     """From which probability on a label is told (multilabel): one half, or each class's best on the validation part."""
     seed: int = Field(default=1, ge=0)
@@ -138,6 +148,8 @@ class TrainRecipe(Config):
             raise ValueError("sampling class_aware for task patches or multilabel")
         if any(begins < 0 or times < 1 for begins, times in self.grow_batch):
             raise ValueError("grow_batch with epochs from 0 on and whole numbers from 1 on")
+        if self.placement is not None and (self.compile or self.compression != "none" or self.network in CLASSICAL):
+            raise ValueError("a placement without compile, compression or a classical model")
         if len(set(self.bands or ())) < len(self.bands or ()):
             raise ValueError("bands that are named once each")
         return self

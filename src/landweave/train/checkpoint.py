@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -156,6 +157,15 @@ def put_optimisers(optimisers: Mapping[str, Optimizer], tensors: Mapping[str, Te
                 number, key = int(rest[0]), rest[1]
                 state.setdefault(number, {})[key] = _like(tensor, weights[number])
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def digest(network: nn.Module) -> str:
+    """One text for one set of weights and buffers, names included."""
+    told = hashlib.sha256()
+    for name, values in network.state_dict().items():
+        told.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+        told.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return told.hexdigest()
 
 
 def _like(tensor: Tensor, weight: Tensor) -> Tensor:

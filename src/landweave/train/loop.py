@@ -61,6 +61,20 @@ class Watched(Protocol):
         """Whether mean losses say that there is nothing to learn."""
 
 
+@runtime_checkable
+class Parted(Protocol):
+    """A step whose networks and optimisers are spread over ranks: each holds a part of the state."""
+
+    def gathered(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The tensors of the whole state on the first rank, from those that each rank holds."""
+
+    def own(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Of the tensors of a whole state those that this rank holds."""
+
+    def spread(self) -> None:
+        """Give all replicas the buffers of the first."""
+
+
 @dataclass(frozen=True)
 class Course:
     """How a run goes.
@@ -277,8 +291,11 @@ class Run:
     def _validate(self) -> dict[str, float]:
         """Figures of the validation part; empty where it is."""
         # Buffers such as running means belong to rank 0 until the next forward pass spreads them.
-        for network in self.step.networks.values():
-            self.world.spread(list(network.buffers()))
+        if isinstance(self.step, Parted):
+            self.step.spread()
+        else:
+            for network in self.step.networks.values():
+                self.world.spread(list(network.buffers()))
         sums = self._reduce([self.step.judge(batch) for batch in self.feed.judged()])
         return self.step.figures(sums) if sums else {}
 
@@ -299,18 +316,24 @@ class Run:
         self._saved_s = time.monotonic()
         weights = checkpoint.network_tensors(self.step.networks)
         # A finite loss does not tell that the update after it was finite.
-        if not all(bool(value.isfinite().all()) for value in weights.values()):
+        lost = not all(bool(value.isfinite().all()) for value in weights.values())
+        if self.world.any(lost) if isinstance(self.step, Parted) else lost:
             raise self._diverged("a weight that is NaN or infinite")
-        if self.world.is_first:
+        tensors: Mapping[str, Tensor] = {}
+        if self.world.is_first or isinstance(self.step, Parted):
             tensors = {**weights, **checkpoint.optimiser_tensors(self.step.optimisers), **self._best}
+        if isinstance(self.step, Parted):
+            tensors = self.step.gathered(tensors)
+        if self.world.is_first:
             facts = {**self.identity, "standing": asdict(self.standing)}
             self._saver.save(self.standing.step, Checkpoint(tensors, facts), at_once)
 
     def _go_on(self, path: Path, saved: Checkpoint) -> None:
-        checkpoint.put_networks(self.step.networks, saved.tensors, path)
-        checkpoint.put_optimisers(self.step.optimisers, saved.tensors)
+        tensors = self.step.own(saved.tensors) if isinstance(self.step, Parted) else saved.tensors
+        checkpoint.put_networks(self.step.networks, tensors, path)
+        checkpoint.put_optimisers(self.step.optimisers, tensors)
         self.standing = Standing(**saved.facts["standing"])
-        self._best = {name: tensor for name, tensor in saved.tensors.items() if name.startswith("best/")}
+        self._best = {name: tensor for name, tensor in tensors.items() if name.startswith("best/")}
 
     def _diverged(self, what: str, do: str = _SLOWER) -> DivergedError:
         # The one that is being written is the last good one.
