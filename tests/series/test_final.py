@@ -113,3 +113,38 @@ def test_layers_without_a_change_hold_no_data() -> None:
     assert (new == 0).all()
     assert (sure == 255).all()
     assert (day == NO_DATE).all()
+
+
+def plainly(base: np.ndarray, places: list[tuple[Event, np.ndarray, bool]]) -> list[np.ndarray]:
+    """Maps of every year, event by event."""
+    maps = []
+    for year in YEARS:
+        ids, touched = base.copy(), np.zeros(base.shape, np.bool_)
+        for event, here, tells_before in places:
+            if event.year <= year:
+                ids[here] = event.to_id
+            else:
+                for row, col in np.argwhere(here & ~touched):
+                    if tells_before or ids[row, col] == event.to_id:
+                        ids[row, col] = event.from_id
+            touched |= here
+        maps.append(ids)
+    return maps
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_many_events_at_once_are_as_one_after_the_other(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    base = generator.choice([10, 20, 30], BASE.shape).astype(np.uint8)
+    years = sorted(generator.choice(YEARS, 6).tolist())
+    places = [
+        (event(year, *generator.choice([10, 20, 30, 40], 2).tolist()), generator.random(BASE.shape) < 0.4, bool(n % 3))
+        for n, year in enumerate(years)
+    ]
+    for found, wanted in zip(annual_maps(base, placed(*places), YEARS), plainly(base, places), strict=True):
+        assert np.array_equal(found, wanted)
+    (_, old, new, _), day = layers_of(base, placed(*places), LEGEND)
+    for row, col in np.ndindex(BASE.shape):
+        last = [one for one, here, _ in places if here[row, col]][-1:]
+        told = [(one.from_id, one.to_id, (one.date - dt.date(1970, 1, 1)).days) for one in last] or [(0, 0, NO_DATE)]
+        assert (old[row, col], new[row, col], day[row, col]) == told[0]
