@@ -101,6 +101,15 @@ def test_frozen_weights_are_in_no_group() -> None:
     assert sum(len(group["params"]) for group in parameter_groups(network, 0.1)) == 4
 
 
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd", "lars", "lamb"])
+def test_what_has_no_weights_is_updated_without_a_word(name: str) -> None:
+    optimiser = build(OptimiserTable(name=name), nn.Flatten())  # type: ignore[arg-type]
+    set_rate(optimiser, 0.5)
+    optimiser.step()
+    assert [group["lr"] for group in optimiser.param_groups] == [0.5]
+    assert not optimiser.state_dict()["state"]
+
+
 def test_biases_that_batch_norm_takes_away_are_left_alone() -> None:
     network = small()
     freeze_idle_biases(network)

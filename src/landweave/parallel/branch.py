@@ -9,6 +9,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from landweave.parallel.placement import Placement, Run
 from landweave.parallel.stages import TRUNK, Stages, stages_of
@@ -153,6 +154,9 @@ def _empty(module: nn.Module) -> None:
     for held in (module._parameters, module._buffers):
         for name in held:
             held[name] = None
+    # Batch norm would ask a state for a count of batches that this rank does not hold.
+    if isinstance(module, _BatchNorm):
+        module.track_running_stats = False
 
 
 def segments(found: Stages, placement: Placement, rank: int) -> tuple[Segment, ...]:

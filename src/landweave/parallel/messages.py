@@ -23,8 +23,6 @@ _OPEN_SENDS = 8
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64, torch.int64, torch.uint8)
 _MOST_DIMS = 7
 _CODES: Mapping[Kind, int] = {"activation": 1, "gradient": 2, "all_reduce": 3, "parameters": 4}
-# Told before the first tensor of a form: dtype, number of dimensions, sizes, strides.
-_HEADER = 0
 
 
 @dataclass(frozen=True)
@@ -88,12 +86,13 @@ class Wire:
     @property
     def tag(self) -> int:
         """Marks the messages of this wire."""
-        return 8 * self.number + _CODES[self.kind]
+        return self.header + _CODES[self.kind]
 
     @property
     def header(self) -> int:
         """Marks the headers of this wire."""
-        return 8 * self.number + _HEADER
+        # Above 0, which is the tag of messages that have none.
+        return 8 * (self.number + 1)
 
 
 @dataclass(frozen=True)

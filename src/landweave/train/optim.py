@@ -54,6 +54,8 @@ class OptimiserTable(Config):
 def build(table: OptimiserTable, network: nn.Module) -> Optimizer:
     """The optimiser that `table` describes, over the weights of `network` that are trained."""
     groups = parameter_groups(network, table.weight_decay, table.decay_on == "convolutions")
+    # A rank may hold layers without weights alone.
+    groups = groups or [{"params": [], "weight_decay": 0.0, "adapt": False}]
     # Fused updates walk over all weights once; on CPUs too they take a fraction of the time of the plain ones.
     arguments: dict[str, Any] = {"lr": table.rate, "fused": True}
     match table.name:

@@ -56,6 +56,7 @@ class Placed(Supervised):
         seeded = seed_dropout(network)
         optim.freeze_idle_biases(network)
         before = _trained(network)
+        self._places = {name: place for place, (name, _) in enumerate(network.named_parameters())}
         self.pipeline = place(network, seat, schedule, lambda: computing(precision, seat.world.device))
         # Alone in its world: what replicas add up they add up in the pipeline.
         super().__init__(network, world=World(device=seat.world.device), precision=precision, **how)
@@ -100,10 +101,13 @@ class Placed(Supervised):
 
     def _clip(self, longest: float) -> None:
         """Shorten the gradient of the whole network, of which each rank of the arrangement has a part."""
-        gradients = [weight.grad for weight in self.networks["main"].parameters() if weight.grad is not None]
-        mine = torch.stack([*(gradient.square().sum() for gradient in gradients), self._zero()]).sum()
-        factor = (longest / (self.seat.team.sum(mine).sqrt() + 1e-6)).clamp(max=1)
-        for gradient in gradients:
+        gradients = {name: one.grad for name, one in self.networks["main"].named_parameters() if one.grad is not None}
+        # Each weight's norm at its place in the whole network: the same numbers in the same order as in one process.
+        norms = torch.zeros(len(self._places), device=self.world.device)
+        for name, gradient in gradients.items():
+            norms[self._places[name]] = torch.linalg.vector_norm(gradient)
+        factor = (longest / (torch.linalg.vector_norm(self.seat.team.sum(norms)) + 1e-6)).clamp(max=1)
+        for gradient in gradients.values():
             gradient.mul_(factor)
 
     @torch.no_grad()
@@ -162,9 +166,6 @@ class Placed(Supervised):
         """Scores where there are none, so that sums of them have the shapes that all ranks add up."""
         inner = () if self.task == "multilabel" else batch.target.shape[1:]
         return batch.weight.new_zeros(len(batch.keys), self.num_classes, *inner)
-
-    def _zero(self) -> Tensor:
-        return torch.zeros((), device=self.world.device)
 
 
 def _trained(network: nn.Module) -> list[str]:
