@@ -79,8 +79,8 @@ def multiply_adds(made: Transformer, num_spans: int) -> tuple[int, int]:
     date = width * NUM_BANDS
     attention = 2 * SPAN * width
     layer = 4 * width**2 + 2 * width * hidden + attention
-    # The last layer asks for one date: keys and values of all, and everything else once.
-    last = SPAN * 2 * width**2 + 2 * width**2 + 2 * width * hidden + attention
+    # The last layer asks for one date, and each head answers from the dates as they are.
+    last = 4 * width**2 + 2 * width * hidden + made.get_submodule("layers.0").heads * attention
     whole = SPAN * (date + (len(made.layers) - 1) * layer) + last + width * NUM_CLASSES
     num_dates = num_spans - 1 + SPAN
     # Spans whose first attention is computed together look at each other's dates too, in vain.

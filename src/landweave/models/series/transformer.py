@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -45,18 +46,6 @@ class Layer(nn.Module):
         q, k, v = (self._split(part) for part in self.into(self.before(x)).chunk(3, -1))
         return q, k, v
 
-    def project_q(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b h t e"]:
-        """Queries alone."""
-        return self._part(self.before(x), 0)
-
-    def project_k(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b h t e"]:
-        """Keys alone."""
-        return self._part(self.before(x), 1)
-
-    def project_v(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b h t e"]:
-        """Values alone."""
-        return self._part(self.before(x), 2)
-
     def attend(
         self,
         q: Float[Tensor, "b h s e"],
@@ -81,14 +70,22 @@ class Layer(nn.Module):
         return self.rest(x, self.attend(*self.project(x), valid))
 
     def pooled(self, x: Float[Tensor, "b t d"], valid: Bool[Tensor, "b t"]) -> Float[Tensor, "b d"]:
-        """The layer for one date that stands for all: the mean of the valid ones asks, and all of them answer."""
-        asked, dates = mean(x, valid)[:, None], self.before(x)
-        # Of the dates keys and values only, and of what follows only what one date needs.
-        taken = self.attend(self.project_q(asked), self._part(dates, 1), self._part(dates, 2), valid)
-        return self.rest(asked, taken)[:, 0]
+        """The layer for one date that stands for all: the mean of the valid ones asks, and all of them answer.
 
-    def _part(self, normalised: Float[Tensor, "b t d"], which: int) -> Float[Tensor, "b h t e"]:
-        return self._split(functional.linear(normalised, self.into.weight.chunk(3)[which]))
+        For one question it is cheaper to take the weights of keys to the question, and those of values to what is
+        taken, than both to every date: (W q) x = q (W x), and the sum of W x is W times the sum. No date is projected.
+        """
+        asked, dates = mean(x, valid)[:, None], self.before(x)
+        queries, keys, values = self.into.weight.view(3, self.heads, -1, x.shape[-1])
+        own = torch.einsum("bd,hed->bhe", self.before(asked)[:, 0], queries)
+        question = torch.einsum("bhe,hed->bhd", own, keys)
+        shown = dates[:, None].expand(-1, self.heads, -1, -1)
+        scale = queries.shape[1] ** -0.5
+        found = functional.scaled_dot_product_attention(
+            question[:, :, None], shown, shown, usable(valid)[:, None, None], scale=scale
+        )
+        taken = torch.einsum("bhd,hed->bhe", found[:, :, 0], values).flatten(1)[:, None]
+        return self.rest(asked, taken)[:, 0]
 
     def _split(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b h t e"]:
         return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
