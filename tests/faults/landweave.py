@@ -7,6 +7,7 @@ at once. Each has its own memory, limits, streams and exit code, as if it had be
 from __future__ import annotations
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -41,6 +42,8 @@ _IMPORTED = (
     "landweave.recipe.kinds",
     "landweave.series.label",
     "landweave.simulate.write",
+    # The first optimiser imports it.
+    "torch._dynamo",
 )
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(list(_IMPORTED))
@@ -71,8 +74,10 @@ class Started:
     poll = returncode.fget
 
     def send_signal(self, number: signal.Signals) -> None:
-        if self.returncode is None:
-            os.kill(self.pid, number)
+        # It may end between the question and the signal.
+        with contextlib.suppress(ProcessLookupError):
+            if self.returncode is None:
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -81,6 +86,7 @@ class Started:
         self._process.join(timeout)
         if self._process.exitcode is None:
             raise subprocess.TimeoutExpired(self._process.name, timeout or 0)
+        atexit.unregister(self.kill)
         return self._process.exitcode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
