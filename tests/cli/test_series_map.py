@@ -12,9 +12,10 @@ from tests.series.planted import write_spans, write_years
 from tests.series.test_changes import write_decisions
 
 from landweave.cli.main import run
-from landweave.raster.read import read_map
+from landweave.raster.read import read_map, read_numbers
 from landweave.series.events import read_events
 from landweave.series.plan import write_series
+from landweave.tiling import Window
 
 DATES = [f"{year}-{month:02d}-10" for year in (2019, 2020) for month in (2, 5, 8, 11)]
 
@@ -65,6 +66,13 @@ def test_changes_and_what_a_person_confirmed(place: Path, capsys: pytest.Capture
     assert json.loads((place / "final" / "decided.json").read_text())["confirmed"] == 1
     ids = [read_map(place / "final" / "annual" / f"{year}.tif")[0] for year in (2019, 2020)]
     assert (ids[0] == ids[1]).all()
+    # The layers of what was confirmed, to be judged as those of what was found: nothing of the other two events.
+    layers = [read_map(place / name / "to.tif")[0] for name in ("change", "final")]
+    assert 0 < (layers[1] != 0).sum() < (layers[0] != 0).sum()
+    assert (layers[1][layers[1] != 0] == events.rows[0].to_id).all()
+    date = read_numbers(str(place / "final" / "date.tif"), Window.of((60, 70)))[0]
+    assert ((date != -32768) == (layers[1] != 0)).all()
+    assert read_map(place / "final" / "base.tif")[0].tolist() == read_map(place / "change" / "base.tif")[0].tolist()
 
 
 def test_maps_that_others_made(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,11 +49,18 @@ def test_what_loopback_is(host: str, expected: bool) -> None:
 
 def test_a_port_that_is_taken_is_said(job: Path) -> None:
     first = make_server(job, port=0)
-    first.listener.listen()
     with pytest.raises(OutputError) as caught:
         make_server(job, port=first.listener.getsockname()[1])
     assert "--port" in list(parts(caught.value))[2]
     first.listener.close()
+
+
+def test_who_comes_before_it_answers_waits(job: Path) -> None:
+    server = make_server(job, port=0)
+    # As a browser does that opens the address at once.
+    with socket.create_connection(server.listener.getsockname()[:2], timeout=5) as early:
+        assert early.getpeername() == server.listener.getsockname()
+    server.listener.close()
 
 
 def test_a_host_that_is_none_is_said(job: Path) -> None:

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from landweave.models.series.transformer import Transformer
 from landweave.models.table import build
-from landweave.series.slide import can_share, slide
+from landweave.series.slide import TOGETHER, can_share, slide
 
 SPANS = [slice(start, start + 5) for start in range(0, 8, 1)]
 
@@ -50,6 +50,29 @@ def test_every_span_is_as_if_it_were_alone(network: str, arguments: dict[str, An
     labels = torch.stack(found).flatten(1, -2).argmax(-1)
     assert len(labels.unique()) > 1
     assert not torch.equal(labels[0], labels[-1])
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        SPANS[:1],
+        SPANS[: TOGETHER + 1],
+        [slice(start, start + 5) for start in range(0, 8, 3)],
+        [slice(0, 12)] * 2,
+        [slice(0, 3), slice(2, 9), slice(4, 5), slice(9, 12), slice(0, 12)],
+        [slice(7, 12), slice(0, 5)],
+    ],
+    ids=["one", "one more than go together", "three dates apart", "all dates", "of all lengths", "backwards"],
+)
+@torch.inference_mode()
+def test_whatever_spans_go_together(spans: list[slice]) -> None:
+    made = lively(Transformer(4, 6, **SMALL["transformer"]))
+    values, valid, days = pixels()
+    found = list(slide(made, values, valid, days, spans))
+    assert len(found) == len(spans)
+    for span, scores in zip(spans, found, strict=True):
+        alone = made(values[:, span], valid[:, span], days[:, span])
+        torch.testing.assert_close(scores, alone, atol=1e-4, rtol=1e-4)
 
 
 def test_who_shares() -> None:
