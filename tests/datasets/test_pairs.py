@@ -31,9 +31,9 @@ TOLD: dict[str, Any] = {
 }
 
 
-def job(place: Path, **changed: Any) -> pairs.PairsJob:
+def job(place: Path, **changed: Any) -> pairs.PairScenesJob:
     paths = {"scenes": place / "catalog.parquet", "labels": place / "classes.tif"}
-    return check(pairs.PairsJob, {**paths, **TOLD, **changed}, "here")
+    return check(pairs.PairScenesJob, {**paths, **TOLD, **changed}, "here")
 
 
 def cut(place: Path, out: Path, **changed: Any) -> Archive:

@@ -82,7 +82,6 @@ def _cut(values: dict[str, object], sets: list[str], out: Path | None, machine: 
     from landweave.cli.progress import draw
     from landweave.config import check, override
     from landweave.datasets import pairs, positions, table
-    from landweave.datasets.folders import FoldersJob
     from landweave.jobs.share import WHOLE, Share
     from landweave.patches import job
     from landweave.patches.archive import open_archive
@@ -94,9 +93,9 @@ def _cut(values: dict[str, object], sets: list[str], out: Path | None, machine: 
     mine = Share.parse(share) if share else WHOLE
     # After --set, so that a data set can be named either way.
     if "dataset" in values:
-        records = table.run(check(FoldersJob, values, "options"), out, executor=executor, share=mine)
+        records = table.begin(values, out, executor=executor, share=mine)
     elif "beside" in values:
-        records = pairs.run_catalog(check(pairs.PairsJob, values, "options"), out, executor=executor, share=mine)
+        records = pairs.run_catalog(check(pairs.PairScenesJob, values, "options"), out, executor=executor, share=mine)
     elif "positions" in values:
         wanted = check(positions.PositionsJob, values, "options")
         records = positions.run(wanted, out, executor=executor, share=mine)

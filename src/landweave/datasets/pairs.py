@@ -60,7 +60,7 @@ class PairChoice(Config):
     """Patches of one shard, at most; a shard is what one task cuts."""
 
 
-class PairsJob(PairChoice):
+class PairScenesJob(PairChoice):
     """What pairs are cut from."""
 
     scenes: Path
@@ -116,7 +116,7 @@ class Rasters:
         return grid_of(str(self.labels))
 
 
-def run_catalog(job: PairsJob, folder: Path, *, executor: Executor, share: Share = WHOLE) -> Iterator[Progress]:
+def run_catalog(job: PairScenesJob, folder: Path, *, executor: Executor, share: Share = WHOLE) -> Iterator[Progress]:
     """Cut the archive of pairs in `folder`, or what an earlier run of the same job left to do.
 
     Raises:
@@ -141,7 +141,7 @@ def _source(every: Sequence[Scene], name: str, bands: Sequence[str], catalog: Pa
     return Source(mine, common_bands(mine, bands))
 
 
-def _legend(job: PairsJob) -> Legend:
+def _legend(job: PairScenesJob) -> Legend:
     own = read_legend(job.labels)
     if job.legend is None:
         if own is None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from landweave.config import nearest
-from landweave.datasets import bigearthnet, eurosat, folders, sat
+from landweave.config import check, nearest
+from landweave.datasets import bigearthnet, eurosat, folders, houston, sat
 from landweave.datasets.folders import Folders, FoldersJob
 from landweave.errors import ConfigError, SceneError
 from landweave.jobs.executor import Executor
@@ -45,8 +45,23 @@ def writer(name: str) -> Writer:
         ConfigError: There is none.
     """
     if name not in DATASETS:
-        raise ConfigError(f"data set {name}", nearest(name, DATASETS), "name a known data set with --dataset")
+        known = (*DATASETS, houston.NAME)
+        raise ConfigError(f"data set {name}", nearest(name, known), "name a known data set with --dataset")
     return DATASETS[name]
+
+
+def begin(
+    values: Mapping[str, object], folder: Path, *, executor: Executor, share: Share = WHOLE
+) -> Iterator[Progress]:
+    """Write the data set that options name into the archive in `folder`; its name tells which options it takes.
+
+    Raises:
+        ConfigError: An option is unknown or does not fit.
+        LandweaveError: As `run`.
+    """
+    if values.get("dataset") == houston.NAME:
+        return houston.run_houston(check(houston.HoustonJob, values, "options"), folder, executor=executor, share=share)
+    return run(check(FoldersJob, values, "options"), folder, executor=executor, share=share)
 
 
 def run(job: FoldersJob, folder: Path, *, executor: Executor, share: Share = WHOLE) -> Iterator[Progress]:

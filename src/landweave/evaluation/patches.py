@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float32, Int64, UInt8
 
 from landweave.classical import store
-from landweave.classical.neighbourhood import of_patches
+from landweave.classical.neighbourhood import flat_features, of_patches
 from landweave.errors import ArchiveError, CardError, LegendError, SampleError
 from landweave.evaluation.parts import POLYGONS, why_not_random
 from landweave.evaluation.result import Evaluation
@@ -34,7 +34,7 @@ _AT_ONCE = 16
 _THRESHOLD = 0.5
 Values = Float32[np.ndarray, "n c h w"]
 Valid = Bool[np.ndarray, "n h w"]
-Predict = Callable[[torch.Tensor, torch.Tensor], Float32[np.ndarray, "n k ..."]]
+Predict = Callable[["_Batch"], Float32[np.ndarray, "n k ..."]]
 
 
 def judge(folder: Path, archive: Archive, split: Split, name: str) -> Generator[Progress, None, Evaluation]:
@@ -73,6 +73,7 @@ def check_fit(card: Card, archive: Archive) -> None:
     if theirs != own:
         raise CardError(f"an archive of {theirs}", f"{own}, for which the card is", "judge it on patches of its sensor")
     check_same_bands(layout, card.bands)
+    _check_second(card, archive)
     theirs = layout.super.sharpener if layout.super else ""
     if card.sharpener not in ("", theirs):
         raise CardError(
@@ -95,14 +96,38 @@ def check_fit(card: Card, archive: Archive) -> None:
         )
 
 
+def _check_second(card: Card, archive: Archive) -> None:
+    """Refuse an archive whose other view is not what a card of pairs takes."""
+    pair, second = archive.layout.pair, card.second
+    if second is None:
+        return
+    bands = tuple(band.name for band in pair.bands) if pair else ()
+    theirs = _text(pair.sensor, bands, pair.pixel_size_m, pair.bands[0].unit) if pair else "no other sensor"
+    own = _text(second.sensor, second.bands, second.pixel_size_m, second.unit)
+    if theirs != own:
+        raise CardError(
+            f"an archive with {theirs} beside its views",
+            f"{own}, which the card takes",
+            "judge it on pairs like its own",
+        )
+
+
+def _text(sensor: str, bands: tuple[str, ...], size_m: float, unit: str) -> str:
+    return f"{', '.join(bands)} of {sensor} in {unit} with pixels of {size_m:g} m"
+
+
 @dataclass(frozen=True)
 class _Batch:
-    """Some patches: their numbers in the archive, bands in the card's order, valid, and the stored target."""
+    """Some patches: their numbers in the archive, bands in the card's order, valid, and the stored target.
+
+    Of pairs also what the other sensor sees, and where that is valid.
+    """
 
     indices: Int64[np.ndarray, " n"]
     values: torch.Tensor
     valid: torch.Tensor
     target: UInt8[np.ndarray, "n ..."]
+    beside: tuple[torch.Tensor, torch.Tensor] | None = None
 
 
 def _batches(card: Card, archive: Archive, indices: Int64[np.ndarray, " n"]) -> Iterator[_Batch]:
@@ -120,29 +145,45 @@ def _batches(card: Card, archive: Archive, indices: Int64[np.ndarray, " n"]) -> 
             finer = views.get(view.pixel_size_m)
             views[view.pixel_size_m] = values if finer is None else torch.cat([finer, values], 1)
         # Copied: the archive's arrays are views of a file that cannot be written.
-        valid = torch.from_numpy(np.array(arrays["valid"], np.bool_))
-        yield _Batch(some, to_finest(views, repeats="ratios" in card.arguments)[:, order], valid, arrays[target])
+        usable = torch.from_numpy(np.array(arrays["valid"], np.bool_))
+        valid = torch.from_numpy(np.array(layout.finest(arrays["valid"]), np.bool_))
+        beside = None
+        if card.second is not None and layout.pair is not None:
+            beside = torch.from_numpy(layout.pair.to_physical(arrays[layout.pair.key])), usable
+        values = to_finest(views, repeats="ratios" in card.arguments)[:, order]
+        yield _Batch(some, values, valid, arrays[target], beside)
 
 
 def _predictor(folder: Path, card: Card) -> Predict:
     """What gives probabilities of every class, (n, k) or (n, k, h, w)."""
     if card.is_classical:
         model = store.from_arrays(card.network, load_parts(folder)[1])
-        return lambda values, valid: _classical(model, card, values.numpy(), valid.numpy())
+        return lambda batch: _classical(model, card, batch)
     # In fp32 without fused norms: a judgement is of the card as it was trained.
-    network, normalise = load_card(folder)[1], Normalise(card.mean, card.std)
+    network = load_card(folder)[1]
 
-    def predict(values: torch.Tensor, valid: torch.Tensor) -> Float32[np.ndarray, "n k ..."]:
+    def predict(batch: _Batch) -> Float32[np.ndarray, "n k ..."]:
         with torch.inference_mode():
-            scores = network(normalise(values, valid))
+            scores = network(*_normalised(card, batch))
             told = scores.sigmoid() if card.task == "multilabel" else scores.softmax(1)
         return np.asarray(told.numpy())
 
     return predict
 
 
-def _classical(model: store.Model, card: Card, values: Values, valid: Valid) -> Float32[np.ndarray, "n k ..."]:
+def _normalised(card: Card, batch: _Batch) -> list[torch.Tensor]:
+    """The view or views that a card takes, by its statistics."""
+    views = [Normalise(card.mean, card.std)(batch.values, batch.valid)]
+    if card.second is not None and batch.beside is not None:
+        views.append(Normalise(card.second.mean, card.second.std)(*batch.beside))
+    return views
+
+
+def _classical(model: store.Model, card: Card, batch: _Batch) -> Float32[np.ndarray, "n k ..."]:
     threads = torch.get_num_threads()
+    if card.arguments.get("features") == "flat":
+        return model.predict_probabilities(flat_features([view.numpy() for view in _normalised(card, batch)]), threads)
+    values, valid = batch.values.numpy(), batch.valid.numpy()
     if card.task != "pixels":
         return model.predict_probabilities(of_patches(values, valid), threads)
     window_px = int(card.arguments.get("window_px", 1))
@@ -160,7 +201,7 @@ def _judge_pixels(
     calibration, done = Calibration.zero(), 0
     for batch in _batches(card, archive, indices):
         yield Progress("judge", done, len(indices), "patches")
-        told = predict(batch.values, batch.valid)
+        told = predict(batch)
         # What is under clouds cannot be seen, whatever its label.
         truth = np.where(batch.valid.numpy(), batch.target, IGNORE).astype(np.uint8)
         best = told.argmax(1).astype(np.uint8)
@@ -198,7 +239,7 @@ def _judge_labels(
     told, truths, done = [], [], 0
     for batch in _batches(card, archive, indices):
         yield Progress("judge", done, len(indices), "patches")
-        told.append(predict(batch.values, batch.valid))
+        told.append(predict(batch))
         truths.append(batch.target)
         done += len(batch.indices)
     yield Progress("judge", done, len(indices), "patches")

@@ -1,4 +1,4 @@
-"""Find scenes in folders: Sentinel-2, Landsat Collection 2, STAC items, and any GeoTIFF with a sidecar."""
+"""Find scenes in folders: Sentinel-2, Landsat Collection 2, STAC items, any GeoTIFF or ENVI cube with a sidecar."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from landweave.raster.sidecar import read_sidecar
 from landweave.sensors import Sensor
 
 _TIFF = {".tif", ".tiff", SUFFIX}
+# Cubes of imaging spectrometers mostly come so: numbers in one file, a header beside it.
+_ENVI = {".dat", ".img", ".pix", ".bsq", ".bil", ".bip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,18 @@ def _walk(folder: Path, told: float | None, sensors: Mapping[str, Sensor], seen:
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith("."):
             yield from _walk(path, told, sensors, seen)
-        elif path.suffix.lower() in _TIFF and path not in claimed and not path.name.startswith("."):
+        elif _is_raster(path) and path not in claimed and not path.name.startswith("."):
             yield Found((), (Unread(path, _no_sidecar(path), is_product=False),))
         elif path.suffix.lower() == ".json" and not path.stat().st_size:
             yield Found((), (Unread(path, _empty(path), is_product=False),))
+
+
+def _is_raster(path: Path) -> bool:
+    """Whether a file may be a scene by itself: a GeoTIFF, an array, or an ENVI cube with its header beside it."""
+    suffix = path.suffix.lower()
+    if suffix in _ENVI:
+        return path.with_suffix(".hdr").is_file() or path.with_name(f"{path.name}.hdr").is_file()
+    return suffix in _TIFF
 
 
 def _here(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> Iterator[tuple[Found, set[Path]]]:
@@ -94,7 +104,7 @@ def _here(folder: Path, told: float | None, sensors: Mapping[str, Sensor]) -> It
     files = {path for path in folder.iterdir() if path.is_file()}
     # What a user says of a file counts before what its folder looks like.
     for path in sorted(files):
-        if path.suffix.lower() in _TIFF and path.with_suffix(".toml").is_file():
+        if _is_raster(path) and path.with_suffix(".toml").is_file():
             found = _try(path, partial(_sidecar, path, told, sensors))
             yield found, {path} | _files_of(found)
     if products := product_names(folder):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from landweave.errors import ArchiveError, ConfigError, SensorError
+from landweave.errors import ArchiveError, CardError, ConfigError, SensorError
+from landweave.models.card import load_parts
 from landweave.models.pair.second import Second
 from landweave.models.table import PAIRS
 from landweave.patches.archive import Archive
@@ -87,15 +89,29 @@ def find(recipe: TrainRecipe, archive: Archive) -> Beside | None:
             "check the scenes, or cut the archive without these bands: --set beside_bands=[...]",
         )
     mean, std = zip(*(statistics[name] for name in names), strict=True)
+    if recipe.start is not None:
+        # Weights that were learnt on values normalised so go on from values normalised so.
+        mean, std = _as_begun(recipe.start, names)
     return Beside(stored, mean, std, archive.layout.patch_px // stored.px)
 
 
+def _as_begun(start: Path, names: list[str]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    second = load_parts(start)[0].second
+    if second is None or list(second.bands) != names:
+        raise CardError(
+            f"bands {', '.join(names)} of the other sensor, to begin from the card {start}",
+            f"{', '.join(second.bands) if second else 'no other sensor'}, as the card has them",
+            "give another card with start, or leave it away",
+        )
+    return second.mean, second.std
+
+
 def _check(recipe: TrainRecipe) -> None:
-    if recipe.network in PAIRS and (recipe.task == "pixels" or recipe.start is not None):
+    if recipe.network in PAIRS and recipe.task == "pixels":
         raise ConfigError(
-            f"network {recipe.network} with task {recipe.task} and start {recipe.start}",
-            'task "patches" or "multilabel", and first weights that are drawn',
-            "mend task, and leave start away",
+            f"network {recipe.network} with task {recipe.task}",
+            'task "patches" or "multilabel"',
+            "mend task in the recipe",
         )
 
 

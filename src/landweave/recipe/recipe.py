@@ -58,8 +58,8 @@ class TrainRecipe(Config):
     archive: Path
     """The folder of patches to learn from, relative to where the command is run."""
     network: str = "unet"
-    """Name of a network (unet, fcn, segnet, deeplab, resnet18, resnet50, pixel), or forest or linear for a classical
-    baseline."""
+    """Name of a network (unet, fcn, segnet, deeplab, resnet18, resnet50, pixel; two_branch for pairs), or forest,
+    linear, neighbours or svm for a classical baseline."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What the network takes beside bands and classes (docs/methods/training.md lists them)."""
     task: Task = "pixels"

@@ -62,7 +62,7 @@ class SeriesRecipe(Config):
     also: tuple[Path, ...] = ()
     """More samples to learn from, such as those of reviewed units; alike in sensor, bands, unit and legend."""
     network: str = "lstm"
-    """lstm, transformer, tempcnn or ltae; or forest or linear for a classical baseline."""
+    """lstm, transformer, tempcnn or ltae; or forest, linear, neighbours or svm for a classical baseline."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What the network takes beside bands and classes (docs/methods/series_networks.md lists them)."""
     per: Per = "series"
