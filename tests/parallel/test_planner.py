@@ -90,12 +90,20 @@ def test_ranks_that_do_not_differ_are_counted_once() -> None:
     assert {made.num_ranks for made in once} == {2}
 
 
-def test_the_dearest_cuts_are_given_up_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    profile = chain(*[layer(1, 1, out) for out in (5, 50, 7, 90, 6, 0)])
-    assert len(planner.coarsen(profile, 2)["trunk"]) == 6
-    monkeypatch.setattr(planner, "MOST", 6)
-    # Two ranks in two orders at two places, or all on one of them.
-    assert planner.coarsen(profile, 2)["trunk"] == [("a",), ("b", "c", "d", "e"), ("f",)]
+def test_cuts_are_given_up_that_others_replace_with_little_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    even = chain(*[layer(1, 1, out) for out in (5, 50, 7, 90, 6, 0)])
+    assert len(planner.coarsen(even, 2)["trunk"]) == 6
+    # Two ranks in two orders at one place, or all on one of them.
+    monkeypatch.setattr(planner, "MOST", 4)
+    # Where bytes cost nothing what counts is that ranks can be loaded evenly; where they do, the cut with few of them.
+    assert planner.coarsen(even, 2)["trunk"] == [("a", "b", "c", "d"), ("e", "f")]
+    assert planner.coarsen(even, 2, s_per_byte=1.0)["trunk"] == [("a", "b", "c"), ("d", "e", "f")]
+    # Layers that take no time stay with a neighbour.
+    monkeypatch.setattr(planner, "MOST", 8)
+    light = chain(layer(9, 9, 5), layer(0.1, 0, 5), layer(9, 9, 5), layer(0, 0, 5), layer(9, 9, 5), layer(0, 0.1, 5))
+    assert ("c", "d") in planner.coarsen(light, 2)["trunk"]
+    # Of three ranks that do not differ, six numberings are one placement.
+    assert len(planner.coarsen(even, 3, alike=6)["trunk"]) > len(planner.coarsen(even, 3)["trunk"])
 
 
 NETWORK = branched(

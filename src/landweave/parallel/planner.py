@@ -22,7 +22,7 @@ from landweave.parallel.schedule import Schedule, depths, held
 from landweave.parallel.timeline import play
 
 # Placements of one number of ranks that are tried; a step of one is played in about a thousandth of a second.
-MOST = 4000
+MOST = 10_000
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,13 @@ def check_memory(plan: Plan, profile: Profile, ranks: Ranks) -> None:
             )
 
 
-def table(profile: Profile, ranks: Ranks, ask: Ask) -> list[Estimate]:
+def table(profile: Profile, ranks: Ranks, ask: Ask, also: Sequence[Placement] = ()) -> list[Estimate]:
     """Plans by the seconds of their step, those that fit first.
 
-    Data parallelism, each named placement, and for each size of an arrangement that the ranks are a multiple of the
-    cheapest placement of all; each with the number of micro-batches that suits it best.
+    Data parallelism, each named placement, those asked for, and for each size of an arrangement that the ranks are a
+    multiple of the cheapest placement of all; each with the number of micro-batches that suits it best.
     """
-    plans = [plan for placement in _named(profile.names) for plan in _plans(placement, ranks, ask)]
+    plans = [plan for placement in (*_named(profile.names), *also) for plan in _plans(placement, ranks, ask)]
     by_placement: dict[Placement, list[Estimate]] = {}
     for plan in plans:
         by_placement.setdefault(plan.placement, []).append(estimate(plan, profile, ranks))
@@ -202,9 +202,9 @@ def _plans(placement: Placement, ranks: Ranks, ask: Ask) -> Iterator[Plan]:
 def cheapest(profile: Profile, ranks: Ranks, ask: Ask, size: int) -> Estimate | None:
     """The cheapest plan whose arrangement has `size` ranks, of those that fit; of all where none does.
 
-    Cuts are given up, those that most would be sent over first, until no more than `MOST` placements are left.
+    Where there are more than `MOST` placements, cuts that others replace with little loss are given up first.
     """
-    blocks = coarsen(profile, size, math.factorial(size) if _is_even(ranks) else 1)
+    blocks = coarsen(profile, size, math.factorial(size) if _is_even(ranks) else 1, 1e-9 / ranks.link.gigabytes_per_s)
     pool = [plan for made in every(blocks, size, _is_even(ranks)) for plan in _plans(made, ranks, ask)]
     fitting = [plan for plan in pool if _fits(plan, profile, ranks)] or pool
     least = [(least_s(plan, profile, ranks), index) for index, plan in enumerate(fitting)]
@@ -285,20 +285,45 @@ def _count(num_parts: int, size: int) -> int:
     return sum(math.comb(num_parts - 1, num - 1) * math.perm(size, num) for num in range(1, most + 1))
 
 
-def coarsen(profile: Profile, size: int, alike: int = 1) -> dict[str, list[tuple[str, ...]]]:
-    """Blocks of layers of which at most `MOST` placements can be made, each counted once of `alike`."""
+def coarsen(profile: Profile, size: int, alike: int = 1, s_per_byte: float = 0.0) -> dict[str, list[tuple[str, ...]]]:
+    """Blocks of layers of which at most `MOST` placements can be made, each counted once of `alike`.
+
+    One cut after the other is given up: that which another one replaces with the least loss. Who cuts elsewhere instead
+    moves the layers between to another rank, and sends other bytes at `s_per_byte`; both of one sample.
+    """
     blocks: dict[str, list[tuple[str, ...]]] = {
         chain: [(layer,) for layer in layers] for chain, layers in profile.chains.items()
     }
     while size > 1 and math.prod(_count(len(parts), size) for parts in blocks.values()) > MOST * alike:
-        _, chain, place = max(
-            (profile.chains[chain][part[-1]].out_bytes, chain, place)
+        *_, chain, place = min(
+            (*_loss(profile.chains[chain], parts, place, s_per_byte), chain, place)
             for chain, parts in blocks.items()
-            for place, part in enumerate(parts[:-1])
+            for place in range(len(parts) - 1)
         )
         parts = blocks[chain]
         blocks[chain] = [*parts[:place], parts[place] + parts[place + 1], *parts[place + 2 :]]
     return blocks
+
+
+def _loss(
+    layers: Mapping[str, LayerCost], parts: Sequence[tuple[str, ...]], place: int, s_per_byte: float
+) -> tuple[float, float]:
+    """What is lost where one can no longer cut after the block at `place`, but before it or after the next.
+
+    Of cuts that are as little loss the one between the smaller blocks comes first.
+    """
+
+    def sent_s(index: int) -> float:
+        # Before the first block lies what every rank reads for itself.
+        return 2 * s_per_byte * layers[parts[index][-1]].out_bytes if index >= 0 else 0.0
+
+    def moved_s(index: int) -> float:
+        costs = [layers[name] for name in parts[index]]
+        return sum(cost.passed_s(1) + cost.returned_s(1) for cost in costs)
+
+    before = moved_s(place) + max(0.0, sent_s(place - 1) - sent_s(place))
+    after = moved_s(place + 1) + max(0.0, sent_s(place + 1) - sent_s(place))
+    return min(before, after), moved_s(place) + moved_s(place + 1)
 
 
 def _is_even(ranks: Ranks) -> bool:

@@ -112,10 +112,14 @@ class Trial:
     computing: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
+_Given = tuple[Tensor, Tensor]
+"""What a layer takes: of the smaller and of the larger size."""
+
+
 def measure(stages: Stages, views: Mapping[str, Tensor], trial: Trial) -> Profile:
     """Try every layer of a network once, alone, on what the layers before it make of `views`.
 
-    Weights move; whoever still needs them gives a copy.
+    Weights move, and end on the CPU: no more than one layer's stand on the device at once.
 
     Args:
         stages: The network's layers.
@@ -124,52 +128,58 @@ def measure(stages: Stages, views: Mapping[str, Tensor], trial: Trial) -> Profil
     """
     base = resident_bytes()
     found: dict[str, dict[str, LayerCost]] = {}
-    given = []
+    ends: list[_Given] = []
     for chain in stages.entries:
-        found[chain], ended = _chain(stages.chains[chain], views[chain].to(trial.device), trial, learns=False)
-        given.append(ended)
+        values = views[chain].to(trial.device)
+        given = values[: trial.sizes[0]].clone(), values[: trial.sizes[1]]
+        found[chain], ended = _chain(stages.chains[chain], given, trial, learns=False)
+        ends.append(ended)
     if stages.merge is not None:
         learns = any(cost.gradient_bytes for layers in found.values() for cost in layers.values())
-        joined = stages.merge(given)
-        found[TRUNK], _ = _chain(stages.trunk, joined, trial, learns=learns)
+        few, many = zip(*ends, strict=True)
+        found[TRUNK], _ = _chain(stages.trunk, (stages.merge(few), stages.merge(many)), trial, learns=learns)
     return Profile(found, base)
 
 
-def _chain(layers: Sequence[Layer], values: Tensor, trial: Trial, learns: bool) -> tuple[dict[str, LayerCost], Tensor]:
+def _chain(layers: Sequence[Layer], given: _Given, trial: Trial, learns: bool) -> tuple[dict[str, LayerCost], _Given]:
     """The layers' costs, and what the last one gives; `learns` says whether something before the first one does."""
     found = {}
     seen: dict[int, Tensor] = {}
     for layer in layers:
-        found[layer.name], values = _layer(layer.module.train(), values, trial, learns, seen)
+        module = layer.module.train().to(trial.device)
+        found[layer.name], given = _layer(module, given, trial, learns, seen)
+        module.to("cpu")
         learns = learns or found[layer.name].gradient_bytes > 0
-    return found, values
+    return found, given
 
 
 def _layer(
-    module: nn.Module, values: Tensor, trial: Trial, learns: bool, seen: dict[int, Tensor]
-) -> tuple[LayerCost, Tensor]:
+    module: nn.Module, given: _Given, trial: Trial, learns: bool, seen: dict[int, Tensor]
+) -> tuple[LayerCost, _Given]:
     small, large = trial.sizes
     weights = list(module.parameters())
     learning = [weight for weight in weights if weight.requires_grad]
-    times = {size: _Passes(module, values[:size], trial, learns).times() for size in (small, large)}
-    forward_s, forward_sample_s = _line(small, large, times[small][0], times[large][0])
-    backward_s, backward_sample_s = _line(small, large, times[small][1], times[large][1])
-    kept, out = _kept(module, values, trial, learns, seen)
+    few, many = (_Passes(module, values, trial, learns).times() for values in given)
+    forward_s, forward_sample_s = _line(small, large, few[0], many[0])
+    backward_s, backward_sample_s = _line(small, large, few[1], many[1])
+    kept, out = _kept(module, given[0], trial, learns, seen)
     update_s, state_bytes = _update(module, trial) if learning else (0.0, 0)
     cost = LayerCost(
         forward_s,
         forward_sample_s,
         backward_s,
         backward_sample_s,
-        max(0.0, times[small][2] - times[small][1]) if learning else 0.0,
+        max(0.0, few[2] - few[1]) if learning else 0.0,
         update_s,
-        size_of(out) / len(values),
-        kept / len(values),
+        size_of(out) / small,
+        kept / small,
         sum(map(size_of, weights)),
         sum(map(size_of, learning)),
         state_bytes,
     )
-    return cost, out
+    trial.begin(large)
+    with torch.no_grad(), trial.computing():
+        return cost, (out, module(_given(module, given[1], learns=False)))
 
 
 def _line(small: int, large: int, small_s: float, large_s: float) -> tuple[float, float]:

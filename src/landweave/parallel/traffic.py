@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter as Tally
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -15,8 +17,11 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
 
+from landweave.atomic import write_text
+from landweave.errors import ConfigError
 from landweave.parallel.cost import ring_factors
 
+FORMAT = 1
 Kind = Literal["activation", "gradient", "all_reduce", "parameters"]
 Phase = Literal["forward", "backward", "update"]
 KINDS: tuple[Kind, ...] = ("activation", "gradient", "all_reduce", "parameters")
@@ -91,6 +96,32 @@ def _rows(values: Mapping[tuple[str, str], float]) -> list[list[Any]]:
     return [[*key, value] for key, value in values.items()]
 
 
+def save(folder: Path, rank: int, traffic: Traffic) -> None:
+    """Write `folder`/traffic-RANK.json: what this rank did since its process began."""
+    told = {"format": FORMAT, "kind": "traffic", "rank": rank, **traffic.told()}
+    write_text(folder / f"traffic-{rank}.json", json.dumps(told, indent=1) + "\n")
+
+
+def load_all(folder: Path) -> list[Traffic]:
+    """What the ranks of a run did, in their order.
+
+    Raises:
+        ConfigError: A file is damaged or of another format.
+    """
+    found = {}
+    for path in folder.glob("traffic-*.json"):
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            if (told["format"], told["kind"]) != (FORMAT, "traffic"):
+                raise ValueError(f"of another format than {FORMAT}")
+            found[int(told["rank"])] = heard(told)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{path}: {error}", "counts that landweave train wrote", "remove it, or train again"
+            ) from error
+    return [found[rank] for rank in sorted(found)]
+
+
 def heard(told: Mapping[str, Any]) -> Traffic:
     """What `Traffic.told` told."""
     tables = [
@@ -108,6 +139,7 @@ class Counter:
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or torch.device("cpu")
+        self._marks: list[tuple[tuple[str, str], Any, Any]] = []
         self._begin()
 
     def sent(self, cut: str, kind: Kind, num_bytes: int) -> None:
@@ -149,16 +181,26 @@ class Counter:
     def step(self) -> None:
         """An update is done."""
         self._steps += 1
+        self._settle(only_ended=True)
 
     def take(self) -> Traffic:
         """What was counted since the last call, or since the beginning."""
-        for key, begun, ended in self._marks:
-            ended.synchronize()
-            self._device_s[key] += begun.elapsed_time(ended) / 1000
+        self._settle(only_ended=False)
         seconds = (dict(self._cpu_s), dict(self._device_s), dict(self._waited_s))
         found = Traffic(dict(self._sent), dict(self._received), *seconds, self._steps)
         self._begin()
         return found
+
+    def _settle(self, only_ended: bool) -> None:
+        """Turn pairs of moments of a GPU into seconds: those that are over, or all, waiting for them."""
+        left = []
+        for key, begun, ended in self._marks:
+            if only_ended and not ended.query():
+                left.append((key, begun, ended))
+                continue
+            ended.synchronize()
+            self._device_s[key] += begun.elapsed_time(ended) / 1000
+        self._marks = left
 
     def _begin(self) -> None:
         self._sent, self._received = Tally[tuple[str, str]](), Tally[tuple[str, str]]()
@@ -166,7 +208,7 @@ class Counter:
         self._cpu_s: Any = Tally()
         self._device_s: Any = Tally()
         self._waited_s: Any = Tally()
-        self._marks: list[tuple[tuple[str, str], Any, Any]] = []
+        self._marks = []
         self._steps = 0
 
     def _mark(self) -> Any:

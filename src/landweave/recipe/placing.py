@@ -176,7 +176,7 @@ def take(network: nn.Module, batch: Batch, sizes: tuple[int, int], repeats: int,
         partial(precision.computing, how.precision, how.device),
     )
     views = views_of(network, [_enough(view, sizes[1]) for view in batch.views])
-    return profile.measure(stages_of(network.to(how.device)), views, trial)
+    return profile.measure(stages_of(network), views, trial)
 
 
 def _enough(values: Tensor, num: int) -> Tensor:

@@ -18,6 +18,7 @@ from landweave.jobs.run import Progress
 from landweave.models.card import CLASSICAL
 from landweave.parallel import planner, profile
 from landweave.parallel.cluster import Ranks
+from landweave.parallel.placement import Placement, num_replicas, resolve
 from landweave.parallel.planner import Ask, Estimate
 from landweave.parallel.profile import Profile
 from landweave.parallel.program import Plan
@@ -95,10 +96,19 @@ def run(job: PlanJob, out: Path) -> Generator[Progress]:
         yield Progress("profile", 0, 1, "networks")
         found = _profiled(recipe, material, placing.sizes_of(ask, ranks.ranks), job, out)
         yield Progress("profile", 1, 1, "networks")
-        rows = planner.table(found, ranks, ask)
+        rows = planner.table(found, ranks, ask, _asked(recipe, found, ranks))
         write(out, Planned(found, tuple(rows), ranks), job)
     planner.refuse_full(rows, ranks)
     yield Progress("plan", len(rows), len(rows), "plans")
+
+
+def _asked(recipe: TrainRecipe, found: Profile, ranks: Ranks) -> list[Placement]:
+    """The placement that the recipe itself says, if it does."""
+    if recipe.placement is None or recipe.placement == placing.AUTO:
+        return []
+    asked = resolve(recipe.placement, found.names)
+    num_replicas(asked, ranks.ranks)
+    return [asked]
 
 
 def refuse_classical(recipe: TrainRecipe) -> None:
@@ -119,7 +129,9 @@ def _profiled(recipe: TrainRecipe, material: Material, sizes: tuple[int, int], j
     """The profile in `out` where it is that of this recipe, archive and machine's threads; else a new one."""
     world = World(device=torch.device("cuda" if _has_gpu(job.device) else "cpu"))
     told = {"sizes": sizes, "threads": torch.get_num_threads(), "device": world.device.type, "repeats": job.repeats}
-    identity = fingerprint({**told, "recipe": measure.identify(recipe, material.identity)})
+    # Layers cost the same wherever they stand.
+    anywhere = recipe.model_copy(update={"placement": None, "pipeline": "1f1b", "cluster": None})
+    identity = fingerprint({**told, "recipe": measure.identify(anywhere, material.identity)})
     path = out / PROFILE
     if path.is_file() and (kept := _kept(path, identity)):
         return kept
@@ -176,7 +188,8 @@ def picture(planned: Planned) -> str:
     best = planned.rows[0]
     played = play(best.plan, planned.profile, planned.ranks)
     bars = [Bar(span.rank, span.doing, span.micro, span.begin_s, span.end_s) for span in played.spans]
-    title = f"{best.plan.name} on {planned.ranks.name}: {best.step_s:.3g} s a step, predicted"
+    name = best.plan.placement.name or "the cheapest placement"
+    title = f"{name} on {planned.ranks.name}: {_seconds(best.step_s)} a step, predicted"
     return draw(bars, [holding(best.plan, rank) for rank in range(best.plan.num_ranks)], title)
 
 
@@ -195,15 +208,22 @@ def lines(planned: Planned) -> list[str]:
             sizes = " ".join(f"{_bytes(size):>9}" for size in (cost.out_bytes, cost.kept_bytes, cost.weight_bytes))
             text.append(f"{chain + '.' + name:<16} {times} {sizes}")
     text += ["(seconds and bytes of one sample; weights of all)", "", f"predicted for {planned.ranks.name}"]
-    text.append(f"{'step':>9} {'bubble':>7} {'micro':>5} {'sends most':>10} {'memory':>9}  plan")
-    text += [_line(row) for row in planned.rows]
+    rows = [_cells(row) for row in planned.rows]
+    heads = ("step", "waiting", "micro", "sends, MB a rank", "memory, GB a rank")
+    wide = [max(map(len, column)) for column in zip(heads, *(row[:-1] for row in rows), strict=True)]
+    for *cells, name in [(*heads, "plan"), *rows]:
+        text.append("  ".join(f"{cell:>{width}}" for cell, width in zip(cells, wide, strict=True)) + f"  {name}")
     return [*text, "", *recipe_lines(planned.rows[0].plan)]
 
 
-def _line(row: Estimate) -> str:
-    most = f"{_bytes(max(row.sent_bytes)):>10} {_bytes(max(row.memory_bytes)):>9}"
+def _cells(row: Estimate) -> tuple[str, ...]:
+    """A plan's row; replicas send and hold what the first of them does."""
+    first = slice(row.plan.placement.num_ranks)
+    sent = " ".join(f"{size / 1e6:.3g}" for size in row.sent_bytes[first])
+    memory = " ".join(f"{size / 1e9:.2f}" for size in row.memory_bytes[first])
     full = "" if row.fits else "  (does not fit the memory)"
-    return f"{_seconds(row.step_s):>9} {100 * row.bubble:>6.0f}% {row.plan.num_micro:>5} {most}  {row.plan.name}{full}"
+    waiting = f"{100 * row.bubble:.0f}%"
+    return _seconds(row.step_s), waiting, str(row.plan.num_micro), sent, memory, row.plan.name + full
 
 
 def recipe_lines(plan: Plan) -> Sequence[str]:

@@ -14,6 +14,7 @@ from landweave.jobs.run import Progress
 from landweave.models import table
 from landweave.models.card import CLASSICAL, save_card
 from landweave.models.sight import Sight, find_sight
+from landweave.parallel import traffic
 from landweave.parallel.norm import norm_over_ranks
 from landweave.parallel.pipeline import Seat, take_seat
 from landweave.parallel.planner import Ask
@@ -111,6 +112,8 @@ def _train(
     # Now the network holds its best weights.
     thresholds = step.thresholds(feed.judged()) if recipe.thresholds == "tuned" and len(material.validation) else ()
     network = _together(step, recipe, material) if isinstance(step, Placed) else step.networks["main"]
+    if isinstance(step, Placed):
+        traffic.save(out, world.rank, step.pipeline.counter.take())
     if world.is_first:
         summary = {**facts, **_summary(recipe, material, going)}
         card = materials.card_of(
