@@ -8,7 +8,7 @@ demo: .venv/installed
 	.venv/bin/landweave demo -o demo/
 
 test: .venv/installed-dev
-	.venv/bin/python -m pytest -q -n 2 -m "not (real or spark or browser or postgres or gpu)"
+	.venv/bin/python -m pytest -q -n 2 --dist worksteal -m "not (real or spark or browser or postgres or gpu)"
 
 docs: .venv/installed-dev
 	.venv/bin/python docs/generate.py

@@ -42,19 +42,23 @@ PREDICTED = (Point(4, 4000.0, 0.004, 0.0, 0.0), Point(8, 7000.0, 0.004, 0.001, 0
 
 @pytest.fixture
 def material(tmp_path: Path) -> Material:
+    return make_material(tmp_path)
+
+
+def make_material(folder: Path) -> Material:
     ids = np.random.default_rng(2).integers(1, 9, size=(40, 50)).astype(np.uint8)
     picture = Picture(np.stack([ids * 20] * 3, axis=-1), "Map", "A map with <b>eight</b> classes")
     return Material(
         title="A map of <somewhere>",
-        judgements=(judgement("U-Net", 0.93, tmp_path), judgement("forest", 0.86, tmp_path)),
+        judgements=(judgement("U-Net", 0.93, folder), judgement("forest", 0.86, folder)),
         rows=(Row("The whole map", (picture, picture)),),
         shares=tuple((entry, 1 / 8) for entry in LEGEND.classes),
-        runs=(Run("U-Net", {"loss": (Curve("training", (1, 2, 3), (2.0, 1.0, 0.5)),)}, {"epochs": "3"}, tmp_path),),
-        growths=(Growth("scale", MEASURED, MEASURED, PREDICTED, "a <cluster>", 800, tmp_path),),
-        jobs=(Job("map", {"Speed": "1.2 Mpx/s (120 km²/s)"}, {"read": 1.0, "compute": 3.0}, tmp_path),),
+        runs=(Run("U-Net", {"loss": (Curve("training", (1, 2, 3), (2.0, 1.0, 0.5)),)}, {"epochs": "3"}, folder),),
+        growths=(Growth("scale", MEASURED, MEASURED, PREDICTED, "a <cluster>", 800, folder),),
+        jobs=(Job("map", {"Speed": "1.2 Mpx/s (120 km²/s)"}, {"read": 1.0, "compute": 3.0}, folder),),
         archives={"Archive": {"patches": "12"}},
         records={"recipe": {"network": "</pre><script>alert(1)</script>"}},
-        files=(tmp_path / "map" / "map one.tif",),
+        files=(folder / "map" / "map one.tif",),
         versions={"landweave": "0.1.0"},
         unread=("run/log.jsonl: truncated",),
     )

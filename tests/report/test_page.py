@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests.report.conftest import make_material
 
 from landweave.report import page
 from landweave.report.material import Material
@@ -42,8 +43,15 @@ def read(text: str) -> Reader:
     return reader
 
 
-def test_the_page_stands_alone(material: Material, tmp_path: Path) -> None:
-    reader = read(page.render(material, tmp_path))
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of all of the material."""
+    folder = tmp_path_factory.mktemp("page")
+    return page.render(make_material(folder), folder)
+
+
+def test_the_page_stands_alone(text: str) -> None:
+    reader = read(text)
     for tag, attributes in reader.elements:
         for name in ("src", "srcset", "xlink:href", "action"):
             address = attributes.get(name)
@@ -52,8 +60,8 @@ def test_the_page_stands_alone(material: Material, tmp_path: Path) -> None:
         assert tag not in {"script", "iframe", "object"}
 
 
-def test_every_picture_has_words(material: Material, tmp_path: Path) -> None:
-    reader = read(page.render(material, tmp_path))
+def test_every_picture_has_words(text: str) -> None:
+    reader = read(text)
     pictures = [attributes for tag, attributes in reader.elements if tag == "img"]
     assert [picture["alt"] for picture in pictures] == ["A map with <b>eight</b> classes"] * 2
     drawings = [attributes for tag, attributes in reader.elements if tag == "svg"]
@@ -61,8 +69,8 @@ def test_every_picture_has_words(material: Material, tmp_path: Path) -> None:
     assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in drawings)
 
 
-def test_ids_stand_once_and_links_inside_the_page_lead_somewhere(material: Material, tmp_path: Path) -> None:
-    reader = read(page.render(material, tmp_path))
+def test_ids_stand_once_and_links_inside_the_page_lead_somewhere(text: str) -> None:
+    reader = read(text)
     ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     inside = [str(a["href"])[1:] for tag, a in reader.elements if tag == "a" and str(a["href"]).startswith("#")]
@@ -70,15 +78,14 @@ def test_ids_stand_once_and_links_inside_the_page_lead_somewhere(material: Mater
     assert set(inside) <= set(ids)
 
 
-def test_what_is_shown_is_escaped(material: Material, tmp_path: Path) -> None:
-    text = page.render(material, tmp_path)
+def test_what_is_shown_is_escaped(text: str) -> None:
     assert "<somewhere>" not in text
     assert "<script" not in text
     assert "A map of &lt;somewhere&gt;" in text
 
 
-def test_what_could_not_be_read_is_said(material: Material, tmp_path: Path) -> None:
-    assert "run/log.jsonl: truncated" in page.render(material, tmp_path)
+def test_what_could_not_be_read_is_said(text: str) -> None:
+    assert "run/log.jsonl: truncated" in text
 
 
 def test_an_empty_material_is_a_page_too(tmp_path: Path) -> None:
@@ -143,21 +150,20 @@ def test_what_is_not_there_leaves_no_trace(material: Material, tmp_path: Path, p
     assert gone.get(part) not in inside
 
 
-def test_one_judgement_needs_no_comparison(material: Material, tmp_path: Path) -> None:
-    alone = dataclasses.replace(material, judgements=material.judgements[:1])
-    text = page.render(alone, tmp_path)
-    assert "Comparison of methods" not in text
-    assert "in comparison" not in text
-    assert "Comparison of methods" in page.render(material, tmp_path)
+def test_one_judgement_needs_no_comparison(text: str, material: Material, tmp_path: Path) -> None:
+    alone = page.render(dataclasses.replace(material, judgements=material.judgements[:1]), tmp_path)
+    assert "Comparison of methods" not in alone
+    assert "in comparison" not in alone
+    assert "Comparison of methods" in text
 
 
-def test_figures_of_other_land_are_not_compared(material: Material, tmp_path: Path) -> None:
+def test_figures_of_other_land_are_not_compared(text: str, material: Material, tmp_path: Path) -> None:
     best, other = material.judgements
-    assert "Every method on the same land" in page.render(material, tmp_path)
+    assert "Every method on the same land" in text
     elsewhere = dataclasses.replace(other, matrix=other.matrix * 2)
-    text = page.render(dataclasses.replace(material, judgements=(best, elsewhere)), tmp_path)
-    assert "Not all on the same land" in text
-    assert "in comparison" not in text
+    apart = page.render(dataclasses.replace(material, judgements=(best, elsewhere)), tmp_path)
+    assert "Not all on the same land" in apart
+    assert "in comparison" not in apart
 
 
 def test_every_phase_has_its_colour_and_its_name(material: Material, tmp_path: Path) -> None:
@@ -169,8 +175,7 @@ def test_every_phase_has_its_colour_and_its_name(material: Material, tmp_path: P
     assert all(text.count(f"background:{color}") == 2 for color in colors)
 
 
-def test_tables_have_a_head_for_every_column(material: Material, tmp_path: Path) -> None:
-    text = page.render(material, tmp_path)
+def test_tables_have_a_head_for_every_column(text: str) -> None:
     for table in re.findall(r"<table.*?</table>", text, flags=re.DOTALL):
         heads = len(re.findall(r'<th[^>]*scope="col"', table))
         for line in re.findall(r"<tr>(.*?)</tr>", table.split("<tbody>")[1], flags=re.DOTALL):
