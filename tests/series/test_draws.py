@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landweave.errors import SplitError
-from landweave.series.draws import Land, allot, chances, lowest, rate
+from landweave.series.draws import Land, allot, chances, folds, lowest, rate
 from landweave.tiling import Window
 
 SHAPE = (50, 70)
@@ -22,6 +22,20 @@ def test_the_chance_of_a_pixel_does_not_depend_on_the_window(row: int, col: int,
         some, whole[row : row + 10, col : col + 10] if row + 10 <= 50 and col + 10 <= 70 else some
     )
     assert 0 <= some.min() <= some.max() < 1
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 4, 5, 7])
+def test_parts_of_the_land_are_squares_whose_neighbours_are_of_other_parts(num: int) -> None:
+    place = np.argwhere(np.ones((60, 80), bool))
+    found = folds(place, 10, num).reshape(60, 80)
+    squares = found[::10, ::10]
+    np.testing.assert_array_equal(found, np.kron(squares, np.ones((10, 10), int)))
+    assert set(np.unique(found)) == set(range(num))
+    if num > 1:
+        assert (squares[1:] != squares[:-1]).all()
+        assert (squares[:, 1:] != squares[:, :-1]).all()
+        # All parts are about as large.
+        assert np.bincount(squares.ravel()).min() >= squares.size // num - 4
 
 
 def test_chances_are_even_and_other_for_another_purpose() -> None:

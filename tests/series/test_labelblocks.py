@@ -59,6 +59,14 @@ def whole(order: Order, phase: str, rates: tuple[tuple[float, ...], ...] = (), s
     return BlockTask(order, phase, tile, rates, stamp)
 
 
+def forests_at(path: Path) -> list[Forest]:
+    """One for each part of the land."""
+    arrays = safetensors.numpy.load(path.read_bytes())
+    parts = sorted({key.partition(".")[0] for key in arrays})
+    own = ({key.partition(".")[2]: arrays[key] for key in arrays if key.startswith(f"{part}.")} for part in parts)
+    return [Forest.from_arrays(each) for each in own]
+
+
 def fitted(order: Order, year: int = 2018, wanted: int = 400) -> FitTask:
     task = whole(order, "gather", ALL)
     gather(task)
@@ -122,7 +130,7 @@ def test_nothing_wanted_reads_nothing(order: Order) -> None:
 def test_a_forest_of_a_year_tells_its_classes(order: Order) -> None:
     task = fitted(order)
     summary = fit(task)
-    grown = Forest.from_arrays(safetensors.numpy.load(task.path.read_bytes()))
+    (grown,) = forests_at(task.path)
     assert grown.num_features == 3 * len(BANDS)
     assert grown.num_classes == len(LEGEND)
     assert len(grown.roots) == 10
@@ -155,6 +163,25 @@ def test_the_order_of_gathered_files_does_not_matter(order: Order) -> None:
         fit(task)
         forests.append(task.path.read_bytes())
     assert forests[0] == forests[1]
+
+
+def test_each_part_of_the_land_is_judged_by_a_forest_of_its_own_however_it_is_cut(
+    land: dict[str, Any], tmp_path: Path
+) -> None:
+    order = order_in(land, tmp_path, fold_px=16, folds=3)
+    for year in (2018, 2019):
+        fit(fitted(order, year))
+    assert len(forests_at(order.forest_path(2018))) == 3
+    # Each was grown on other pixels.
+    assert len({one.nodes.tobytes() for one in forests_at(order.forest_path(2018))}) == 3
+    counts = stable(whole(order, "stable"))
+    assert sum(counts[f"stable_{index}"] for index in (CROP, WATER, FOREST)) > 0.6 * EDGE * EDGE
+    whole_map = Layer(whole(order, "stable").path, LEGEND, LEGEND.nodata).indices(order.grid)
+    for tile in Tiling((EDGE, EDGE), 24, 0):
+        task = BlockTask(order, "stable", tile)
+        stable(task)
+        part = Layer(task.path, LEGEND, LEGEND.nodata).indices(tile.core.on(order.grid))
+        np.testing.assert_array_equal(part, whole_map[tile.core.slices])
 
 
 @pytest.fixture

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from landweave.classical import forest
 from landweave.errors import SampleError, SensorError
 from landweave.legend import IGNORE
-from landweave.series.weaklabels import Annual, agreement, annual, index_features, purify, training_places
+from landweave.series.weaklabels import (
+    Annual,
+    agreement,
+    annual,
+    index_features,
+    purify,
+    training_places,
+    unseen_by,
+)
 
 ROLES = {"blue": 0, "green": 1, "red": 2, "nir": 3, "swir16": 4}
 
@@ -110,7 +118,10 @@ def test_training_places_follow_the_map_with_a_floor() -> None:
     assert 2 not in label[training_places(label, kept, [700, 290, 10], 20, 3)]
 
 
-def grown(seed: int = 0) -> tuple[dict[int, Annual], dict[int, forest.Forest], np.ndarray]:
+ONE = np.zeros(41, np.int64)
+
+
+def grown(seed: int = 0) -> tuple[dict[int, Annual], dict[int, list[forest.Forest]], np.ndarray]:
     """Two years in which class 1 is bright; the last place is bright in the second year only."""
     label = np.array([0] * 20 + [1] * 20 + [0], np.uint8)
     generator = np.random.default_rng(seed)
@@ -120,13 +131,13 @@ def grown(seed: int = 0) -> tuple[dict[int, Annual], dict[int, forest.Forest], n
         bright[-1] = year == 2019
         values = (bright[:, None, None] + 0.05 * generator.random((41, 2, 3))).astype(np.float32)
         years[year] = Annual(values, np.ones(41, bool))
-        forests[year] = forest.fit(years[year].flat[:40], label[:40], 2, num_trees=5, min_leaf=1)
+        forests[year] = [forest.fit(years[year].flat[:40], label[:40], 2, num_trees=5, min_leaf=1)]
     return years, forests, label
 
 
 def test_stable_is_what_all_years_and_the_map_tell_alike() -> None:
     years, forests, label = grown()
-    agreed, everywhere = agreement(label, years, forests)
+    agreed, everywhere = agreement(label, ONE, years, forests)
     np.testing.assert_array_equal(agreed[2018], np.ones(41, bool))
     np.testing.assert_array_equal(agreed[2019], [True] * 40 + [False])
     np.testing.assert_array_equal(everywhere, agreed[2019])
@@ -136,7 +147,7 @@ def test_what_nobody_labelled_or_saw_is_not_stable() -> None:
     years, forests, label = grown()
     label[3] = IGNORE
     years[2018].seen[5] = False
-    agreed, everywhere = agreement(label, years, forests)
+    agreed, everywhere = agreement(label, ONE, years, forests)
     assert not agreed[2018][3]
     assert not agreed[2019][3]
     assert not agreed[2018][5]
@@ -148,5 +159,45 @@ def test_a_wrong_label_is_not_stable() -> None:
     years, forests, label = grown()
     wrong = label.copy()
     wrong[[2, 30]] = 1 - wrong[[2, 30]]
-    _, everywhere = agreement(wrong, years, forests)
+    _, everywhere = agreement(wrong, ONE, years, forests)
     np.testing.assert_array_equal(np.flatnonzero(~everywhere), [2, 30, 40])
+
+
+def test_every_part_of_the_land_is_judged_by_its_own_forest() -> None:
+    years, forests, label = grown()
+    fold = (np.arange(41) % 2).astype(np.int64)
+    for year, series in years.items():
+        # The forest of the second part was grown on labels that are the other way round.
+        forests[year].append(forest.fit(series.flat[:40], 1 - label[:40], 2, num_trees=5, min_leaf=1))
+    _, everywhere = agreement(label, fold, years, forests)
+    np.testing.assert_array_equal(everywhere[:40], fold[:40] == 0)
+
+
+def test_a_forest_that_was_grown_on_a_wrong_label_tells_it_and_one_that_was_not_does_not() -> None:
+    generator = np.random.default_rng(0)
+    label = (np.arange(200) % 2).astype(np.uint8)
+    x = (label[:, None] + 0.2 * generator.standard_normal((200, 6))).astype(np.float32)
+    # A felled stand: ten neighbours with the look of class 1 and the label of class 0.
+    label[91:111:2] = 0
+    series = {2020: Annual(x[:, None], np.ones(200, bool))}
+    fold = (np.arange(200) >= 80).astype(np.int64) * (np.arange(200) < 120)
+    kept, wrong = np.ones(200, bool), np.arange(91, 111, 2)
+    grown_on = [unseen_by(label, kept, fold, number, 5) for number in (0, 1)]
+    assert not (grown_on[1] & (fold == 1)).any()
+    apart = [forest.fit(x[each], label[each], 2, num_trees=20, min_leaf=1) for each in grown_on]
+    by_heart = [forest.fit(x, label, 2, num_trees=20, min_leaf=1)] * 2
+    assert agreement(label, fold, series, {2020: by_heart})[1][wrong].mean() > 0.8
+    found = agreement(label, fold, series, {2020: apart})[1]
+    assert not found[wrong].any()
+    assert found[np.setdiff1d(np.flatnonzero(fold == 1), wrong)].mean() > 0.9
+
+
+def test_a_class_that_lies_in_one_part_alone_is_learnt_there() -> None:
+    label, fold = np.repeat([0, 1, 2], 30).astype(np.uint8), np.tile([0, 1, 2], 30)
+    fold[label == 2] = 1
+    kept = np.ones(90, bool)
+    kept[0] = False
+    elsewhere = unseen_by(label, kept, fold.astype(np.int64), 1, 5)
+    np.testing.assert_array_equal(elsewhere, kept & ((fold != 1) | (label == 2)))
+    # So is one that has too few places elsewhere.
+    assert (unseen_by(label, kept, fold.astype(np.int64), 0, 25) == kept)[label != 2].all()

@@ -44,6 +44,12 @@ def _mixed(value: UInt64[np.ndarray, "..."]) -> UInt64[np.ndarray, "..."]:
     return np.asarray(value ^ (value >> np.uint64(31)))
 
 
+def folds(place: Int64[np.ndarray, "n 2"], edge_px: int, num: int) -> Int64[np.ndarray, " n"]:
+    """Which of `num` parts of the land places (row, col) lie in: squares, of which neighbours are of other parts."""
+    square = place // edge_px
+    return np.asarray((square[:, 0] + square[:, 1] * max(num // 2, 1)) % num)
+
+
 def allot(counts: Sequence[int], num: int, floor: int) -> Int64[np.ndarray, " k"]:
     """How many to draw of each class: its share of `num`, at least `floor`, at most what there is.
 

@@ -26,8 +26,16 @@ from landweave.mapping.source import series_pixels
 from landweave.raster.dates import days
 from landweave.raster.scene import Scene
 from landweave.raster.write import write_tile
-from landweave.series.draws import Land, chances, lowest
-from landweave.series.weaklabels import Annual, agreement, annual, index_features, purify, training_places
+from landweave.series.draws import Land, chances, folds, lowest
+from landweave.series.weaklabels import (
+    Annual,
+    agreement,
+    annual,
+    index_features,
+    purify,
+    training_places,
+    unseen_by,
+)
 from landweave.tiling import Tile
 
 CANDIDATES, POINTS = 1, 2
@@ -68,7 +76,7 @@ class Order:
     job: Mapping[str, Any]
 
     def forest_path(self, year: int) -> Path:
-        """Where the forest of a year stands."""
+        """Where the forests of a year stand."""
         return self.folder / "forests" / f"{year}.safetensors"
 
 
@@ -163,7 +171,7 @@ def gather(task: BlockTask) -> Summary:
 
 
 def fit(task: FitTask) -> Summary:
-    """Grow the forest of a year on the dominant cluster of each class; the summary counts what was kept."""
+    """Grow the forests of a year on the largest clusters of each class; the summary counts what was kept."""
     order, job = task.order, task.order.job
     loaded = [load_arrays(path) for path in task.gathered]
     label, chance, right = (np.concatenate([part[name] for part in loaded]) for name in ("label", "chance", "right"))
@@ -174,17 +182,23 @@ def fit(task: FitTask) -> Summary:
                         np.concatenate([part["valid"] for part in loaded], 1)[:, rows], task.year)  # fmt: skip
     label, right = label[rows], right[rows]
     kept, told = _purified(order, label, series)
-    chosen = training_places(label, kept, order.counts, job["samples"], job["floor"])
-    grown = forest.fit(
-        series.flat[chosen],
-        label[chosen],
-        len(order.legend),
-        num_trees=job["trees"],
-        seed=job["seed"],
-        num_threads=threads(),
-    )
-    write_bytes(task.path, safetensors.numpy.save(grown.to_arrays()))
-    return told | _kept_counts(order, label, right, kept, chosen)
+    fold = _folds(order, np.concatenate([part["place"] for part in loaded])[rows])
+    trained, arrays = np.zeros(len(label), np.bool_), dict[str, NDArray[Any]]()
+    for number in range(_num_folds(order)):
+        elsewhere = unseen_by(label, kept, fold, number, job["floor"])
+        chosen = training_places(label, elsewhere, order.counts, job["samples"], job["floor"])
+        trained[chosen] = True
+        grown = forest.fit(
+            series.flat[chosen],
+            label[chosen],
+            len(order.legend),
+            num_trees=job["trees"],
+            seed=job["seed"],
+            num_threads=threads(),
+        )
+        arrays |= {f"{number}.{name}": array for name, array in grown.to_arrays().items()}
+    write_bytes(task.path, safetensors.numpy.save(arrays))
+    return told | _kept_counts(order, label, right, kept, trained)
 
 
 def stable(task: BlockTask) -> Summary:
@@ -196,7 +210,8 @@ def stable(task: BlockTask) -> Summary:
     counts: dict[str, int] = {}
     if len(seen.label):
         years = {year: _annual_of(order, seen.values, seen.valid, year) for year in sorted(set(order.years))}
-        agreed, everywhere = agreement(seen.label, years, _forests(order), threads())
+        fold = _folds(order, seen.place + np.array([task.tile.core.row, task.tile.core.col]))
+        agreed, everywhere = agreement(seen.label, fold, years, _forests(order), threads())
         out[tuple(seen.place[everywhere].T)] = seen.label[everywhere]
         counts = _stable_counts(order, seen, agreed, everywhere) | _part_counts(task, out)
     write_tile(task.path, order.legend.to_ids(out)[None], task.tile.core.on(order.grid), nodata=order.legend.nodata)
@@ -280,11 +295,9 @@ def _kept_counts(
     label: NDArray[np.uint8],
     right: NDArray[np.uint8],
     kept: NDArray[np.bool_],
-    chosen: NDArray[np.int64],
+    trained: NDArray[np.bool_],
 ) -> dict[str, int]:
     """Candidates, those kept, those taken for training, and how many of each the truth contradicts; by class."""
-    trained = np.zeros(len(label), np.bool_)
-    trained[chosen] = True
     told: dict[str, int] = {}
     for name, which in (("candidates", np.ones_like(kept)), ("kept", kept), ("trained", trained)):
         for index in range(len(order.legend)):
@@ -340,15 +353,29 @@ def _cloudy(order: Order, seen: Seen) -> dict[str, int]:
     return {f"cloudy_{year}": int((~seen.valid[years == year].any(0)).sum()) for year in sorted(set(order.years))}
 
 
-def _forests(order: Order) -> dict[int, Forest]:
+def _num_folds(order: Order) -> int:
+    """Parts of the land: no more than there are squares."""
+    height, width = (-(-side // order.job["fold_px"]) for side in order.land.shape)
+    return min(int(order.job["folds"]), height * width)
+
+
+def _folds(order: Order, place: Int64[np.ndarray, "n 2"]) -> Int64[np.ndarray, " n"]:
+    return folds(place, order.job["fold_px"], _num_folds(order))
+
+
+def _forests(order: Order) -> dict[int, list[Forest]]:
     paths = {year: order.forest_path(year) for year in sorted(set(order.years))}
     return {year: _forest(path, path.stat().st_mtime_ns) for year, path in paths.items()}
 
 
 @functools.lru_cache(maxsize=64)
-def _forest(path: Path, _: int) -> Forest:
-    """The forest at `path`, read once a process as long as it is the same file."""
-    return Forest.from_arrays(safetensors.numpy.load(path.read_bytes()))
+def _forest(path: Path, _: int) -> list[Forest]:
+    """The forests at `path`, one for each part of the land, read once a process as long as it is the same file."""
+    arrays, parts = safetensors.numpy.load(path.read_bytes()), dict[int, dict[str, NDArray[Any]]]()
+    for key, array in arrays.items():
+        number, _, name = key.partition(".")
+        parts.setdefault(int(number), {})[name] = array
+    return [Forest.from_arrays(parts[number]) for number in sorted(parts)]
 
 
 def _arrays(seen: Seen, tile: Tile) -> dict[str, NDArray[Any]]:

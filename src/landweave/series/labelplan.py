@@ -61,6 +61,10 @@ class LabelJob(Config):
     """Fewest of a class, in the training of forests and among the points, as far as there are so many."""
     trees: int = Field(default=100, ge=1)
     """Trees of a forest."""
+    folds: int = Field(default=3, ge=1)
+    """Parts of the land, each judged by forests that were grown on the others; 1: by forests that were grown on it."""
+    fold_px: int = Field(default=64, ge=1)
+    """Edge of the squares of land that are of one such part, in pixels."""
     points: int = Field(default=12_000, ge=1)
     """Stable pixels to draw in all, in proportion to the map's classes; training, validation and test together."""
     per_class: int | None = Field(default=None, ge=1)

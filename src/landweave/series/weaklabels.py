@@ -112,16 +112,46 @@ def training_places(
     return np.sort(np.concatenate(chosen))
 
 
+def unseen_by(
+    label: UInt8[np.ndarray, " n"], kept: Bool[np.ndarray, " n"], fold: Int64[np.ndarray, " n"], number: int, floor: int
+) -> Bool[np.ndarray, " n"]:
+    """Which of the kept places to grow the forest on that judges part `number` of the land: those of the other parts.
+
+    A forest knows the labels of the places that it was grown on, and of their neighbours, by heart, the wrong ones too.
+    A class that has fewer than `floor` places elsewhere is taken from the whole land: better known by heart than not.
+    """
+    elsewhere = kept & (fold != number)
+    for index in np.unique(label[kept]):
+        if (elsewhere & (label == index)).sum() < floor:
+            elsewhere |= kept & (label == index)
+    return elsewhere
+
+
 def agreement(
-    label: UInt8[np.ndarray, " n"], years: Mapping[int, Annual], forests: Mapping[int, Forest], num_threads: int = 1
+    label: UInt8[np.ndarray, " n"],
+    fold: Int64[np.ndarray, " n"],
+    years: Mapping[int, Annual],
+    forests: Mapping[int, Sequence[Forest]],
+    num_threads: int = 1,
 ) -> tuple[dict[int, Bool[np.ndarray, " n"]], Bool[np.ndarray, " n"]]:
     """Where each year's forest tells the label of the old map, and where all of them do: the stable places.
 
     A place without a valid date in a year does not agree, for nobody saw it.
+
+    Args:
+        label: Class index of each place in the old map.
+        fold: Part of the land that each lies in.
+        years: Their series.
+        forests: Of every year one for each part of the land.
+        num_threads: For the forests.
     """
     agreed: dict[int, Bool[np.ndarray, " n"]] = {}
     known = label != IGNORE
     for year, series in years.items():
-        told = forests[year].predict_probabilities(series.flat, num_threads).argmax(1)
+        told = np.empty(len(label), np.int64)
+        for number, one in enumerate(forests[year]):
+            here = fold == number
+            if here.any():
+                told[here] = one.predict_probabilities(series.flat[here], num_threads).argmax(1)
         agreed[year] = known & series.seen & (told == label)
     return agreed, np.logical_and.reduce(list(agreed.values()))
