@@ -356,7 +356,7 @@ def _cloudy(order: Order, seen: Seen) -> dict[str, int]:
 def _num_folds(order: Order) -> int:
     """Parts of the land: no more than there are squares."""
     height, width = (-(-side // order.job["fold_px"]) for side in order.land.shape)
-    return min(int(order.job["folds"]), height * width)
+    return int(min(order.job["folds"], height * width))
 
 
 def _folds(order: Order, place: Int64[np.ndarray, "n 2"]) -> Int64[np.ndarray, " n"]:
@@ -373,8 +373,8 @@ def _forest(path: Path, _: int) -> list[Forest]:
     """The forests at `path`, one for each part of the land, read once a process as long as it is the same file."""
     arrays, parts = safetensors.numpy.load(path.read_bytes()), dict[int, dict[str, NDArray[Any]]]()
     for key, array in arrays.items():
-        number, _, name = key.partition(".")
-        parts.setdefault(int(number), {})[name] = array
+        part, name = key.split(".", 1)
+        parts.setdefault(int(part), {})[name] = array
     return [Forest.from_arrays(parts[number]) for number in sorted(parts)]
 
 

@@ -120,7 +120,7 @@ def unseen_by(
     A forest knows the labels of the places that it was grown on, and of their neighbours, by heart, the wrong ones too.
     A class that has fewer than `floor` places elsewhere is taken from the whole land: better known by heart than not.
     """
-    elsewhere = kept & (fold != number)
+    elsewhere = np.asarray(kept & (fold != number))
     for index in np.unique(label[kept]):
         if (elsewhere & (label == index)).sum() < floor:
             elsewhere |= kept & (label == index)
