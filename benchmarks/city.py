@@ -14,6 +14,7 @@ Without arguments: one seed, a small city, few epochs, no goals. --full: as abov
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import statistics
 import tempfile
@@ -76,7 +77,7 @@ def recipe(form: Form, name: str, archive: Path, seed: int) -> TrainRecipe:
         told |= {"optimiser": {"name": "adam", "rate": 1e-3, "weight_decay": 0.0}}
     else:
         # A forest of all numbers: a share of them at each split keeps it affordable.
-        own = {"forest": {"num_trees": 100}, "svm": {"strength": 10.0}}.get(name, {})
+        own: dict[str, Any] = {"forest": {"num_trees": 100}, "svm": {"strength": 10.0}}.get(name, {})
         told |= {"network": name, "arguments": {"features": "flat", **own}}
     return check(TrainRecipe, told, name)
 
@@ -107,7 +108,7 @@ def cut(form: Form, seed: int, work: Path) -> Archive:
 
 def accuracy(card: Path, archive: Archive) -> dict[str, float]:
     """Overall accuracy on every part."""
-    found = {}
+    found: dict[str, float] = {}
     for part in SPLITS:
         going = judging.judge(card, archive, part, part)
         while True:
@@ -159,7 +160,8 @@ def main() -> None:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
     for seed in seeds:
         for name, parts in found.items():
-            parts.append(measured(form.folder, f"{name}-{seed}", lambda n=name, s=seed: learn(form, n, s, wanted.work)))
+            learning = functools.partial(learn, form, name, seed, wanted.work)
+            parts.append(measured(form.folder, f"{name}-{seed}", learning))
             print(json.dumps({"seed": seed, "method": NAMES[name], **parts[-1]["accuracy"]}), flush=True)
     made = figures(found, is_full=wanted.full)
     for each in made:

@@ -83,9 +83,9 @@ class SVM:
         """
         scores = self.decide(x)
         if self.is_multilabel:
-            return np.exp(-np.logaddexp(0, -scores)).astype(np.float32)
+            return np.asarray(np.exp(-np.logaddexp(0, -scores)), np.float32)
         odds = np.exp(scores - scores.max(1, keepdims=True))
-        return (odds / odds.sum(1, keepdims=True)).astype(np.float32)
+        return np.asarray(odds / odds.sum(1, keepdims=True), np.float32)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The model as named arrays, for a card."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from odc.geo.geobox import GeoBox
 
@@ -19,7 +19,7 @@ from landweave.raster.files import grid_of, layer_names
 from landweave.raster.scene import BandFile, Scene
 from landweave.sensors import Sensor, sensor
 
-NAME = "houston-2018"
+NAME: Final = "houston-2018"
 # Names of the files in the folders of phase 1 and of phase 2, wherever they lie below the folder that is given.
 _PICTURES, _LABELS = "UH_NAD83_*_*.tif", "2018_IEEE_GRSS_DFC_GT_TR.tif"
 _CUBES = ("20170218_UH_CASI_S4_NAD83", "2018_IEEE_GRSS_DFC_HSI_TR")

@@ -188,8 +188,8 @@ def _deal(spots: Spots, classes: Legend, choice: Choice) -> dict[str, Split]:
 
 def _cut(spots: Spots, at: int, split: Split, patch_px: int) -> PairCut:
     row, col = int(spots.row[at]), int(spots.col[at])
-    first = [(middle - patch_px // 2) // spots.step_px * spots.step_px for middle in (row, col)]
-    return PairCut(f"{row}_{col}", *first, int(spots.label[at]), spots.names[spots.block[at]], split)
+    top, left = ((middle - patch_px // 2) // spots.step_px * spots.step_px for middle in (row, col))
+    return PairCut(f"{row}_{col}", top, left, int(spots.label[at]), spots.names[spots.block[at]], split)
 
 
 def _too_few(short: Sequence[tuple[int, str, Split, int]]) -> SampleError:

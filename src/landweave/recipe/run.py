@@ -145,7 +145,7 @@ def make_step(
 
     With a `seat` it holds that rank's part of the network alone.
     """
-    network, share = _network(recipe, material), seat.peers if seat else world
+    network, share = _network(recipe, material, chosen), seat.peers if seat else world
     if recipe.norm_over_ranks:
         network = norm_over_ranks(network, share)
     how: dict[str, Any] = {
@@ -162,7 +162,7 @@ def make_step(
     return Supervised(network, world=world, compression=recipe.compression, compiled=compiled, **how)
 
 
-def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
+def _network(recipe: TrainRecipe, material: Material, chosen: Precision = "fp32") -> nn.Module:
     """The network of the card to begin from, or one with first weights from the recipe's seed.
 
     torch's generator is left as it is.
@@ -170,7 +170,10 @@ def _network(recipe: TrainRecipe, material: Material) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = begin.network_of(recipe, materials.arguments(recipe, material)) or _fresh(recipe, material)
-    form = torch.channels_last_3d if recipe.network in table.PAIRS else torch.channels_last
+    if recipe.network not in table.PAIRS:
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    # With channels last oneDNN's bf16 gradients of narrow 3D convolutions are wrong, some of them NaN (torch 2.13).
+    form = torch.channels_last_3d if chosen == "fp32" else torch.contiguous_format
     return network.to(memory_format=form)  # type: ignore[call-overload, no-any-return]
 
 

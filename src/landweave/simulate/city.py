@@ -183,7 +183,8 @@ def _pattern(city: City, axes: Axes, label: NDArray[np.intp], share: Plane, u: P
     phase = np.mod(u / np.float32(_STRIPE_M), 1)
     tops = noise(axes, key(city.seed, "crowns"), _CROWN_M)
     gaps = np.clip((np.float32(0.5) + (share - np.float32(0.35)) - tops) * 6 + np.float32(0.5), 0, 1)
-    return np.select([kind == 1, kind == 2], [(phase < share).astype(np.float32), gaps], share).astype(np.float32)
+    stripes = (phase < share).astype(np.float32)
+    return np.asarray(np.select([kind == 1, kind == 2], [stripes, gaps], share), np.float32)
 
 
 def _reflectance(city: City, ground: _Ground, band: Band) -> Plane:
@@ -215,13 +216,13 @@ def _pixels(
 def _picture(city: City, ground: _Ground, band: Band, place: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:
     seen = _pixels(city, _reflectance(city, ground, band), band, place, RGB_M)
     numbers = 255 * np.sqrt(np.maximum(seen, 0) / np.float32(_WHITE))
-    return np.clip(np.rint(numbers), 1, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(numbers), 1, 255), np.uint8)
 
 
 def _radiance(city: City, ground: _Ground, band: Band, place: tuple[int, int]) -> NDArray[np.uint16]:
     seen = _pixels(city, _reflectance(city, ground, band), band, place, HSI_M)
     numbers = seen * np.float32(sunlight(band.wavelength_nm or 550.0) * math.cos(math.radians(_ZENITH_DEG)) / math.pi)
-    return np.clip(np.rint(numbers), 1, np.iinfo(np.uint16).max).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(numbers), 1, np.iinfo(np.uint16).max), np.uint16)
 
 
 def sunlight(wavelength_nm: float) -> float:
