@@ -55,6 +55,37 @@ def test_two_workers_make_the_card_of_one_process(here: Path, master: str) -> No
         assert values == pytest.approx(weights[1][name], abs=5e-5), name
 
 
+# Several labels a patch, by a network whose layers stand on the two workers, in two micro-batches a step.
+PLACED = """\
+archive = "archive"
+network = "resnet18"
+arguments = {width = 2}
+task = "multilabel"
+epochs = 2
+batch_global = 6
+accumulate = 2
+precision = "fp32"
+log_every_steps = 1
+"""
+
+
+@pytest.mark.spark
+def test_a_network_placed_on_two_workers_makes_the_card_of_one_process(here: Path, master: str) -> None:
+    (here / "alone.toml").write_text(PLACED)
+    (here / "placed.toml").write_text(PLACED + '[placement]\ntrunk = "0: ..layer2.1; 1"\n')
+    words = ["launch", "placed.toml", "-o", "placed", "--on", "spark", "--master", master, "--ranks", "2"]
+    assert run([*words, "--device", "cpu"]) == 0
+    assert run(["train", "alone.toml", "-o", "once", "--device", "cpu"]) == 0
+    one, two = (making.told(here / name) for name in ("once", "placed"))
+    assert len(one) == len(two) == 4 + 2
+    for mine, other in zip(one, two, strict=True):
+        assert mine["losses"] == pytest.approx(other["losses"], rel=5e-6)
+    weights = [load_file(here / name / "card/weights.safetensors") for name in ("once", "placed")]
+    assert weights[0].keys() == weights[1].keys()
+    for name, values in weights[0].items():
+        assert values == pytest.approx(weights[1][name], abs=5e-5), name
+
+
 @pytest.mark.spark
 def test_a_rank_that_fails_on_the_cluster_fails_here(
     here: Path, master: str, capfd: pytest.CaptureFixture[str]

@@ -56,7 +56,8 @@ class Placed(Supervised):
         seeded = seed_dropout(network)
         optim.freeze_idle_biases(network)
         before = _trained(network)
-        self._places = {name: place for place, (name, _) in enumerate(network.named_parameters())}
+        trained = [name for name, weight in network.named_parameters() if weight.requires_grad]
+        self._places = {name: place for place, name in enumerate(trained)}
         self.pipeline = place(network, seat, schedule, lambda: computing(precision, seat.world.device))
         # Alone in its world: what replicas add up they add up in the pipeline.
         super().__init__(network, world=World(device=seat.world.device), precision=precision, **how)
