@@ -7,8 +7,9 @@ import math
 import pytest
 
 from landweave.harmonize.angles import Angles
-from landweave.harmonize.physical import adjustment, geometry_kernel, nadir_factors, published, spread_px, volume_kernel
+from landweave.harmonize.physical import adjustment, nadir_factors, published, spread_px
 from landweave.sensors import sensor
+from landweave.spectra.anisotropy import geometry_kernel, volume_kernel
 
 BANDS = ("B01", "B02", "B03", "B04", "B8A", "B11", "B12")
 # HLS User Guide 1.4, slopes and offsets from Sentinel-2 to Landsat 8; the same in sen2like's S2L_Sbaf.
@@ -73,7 +74,9 @@ def test_factors_are_one_at_nadir_and_darken_the_side_of_the_sun() -> None:
 
 
 def test_the_point_spread_makes_up_for_finer_optics() -> None:
-    # A Gaussian that with the pixel's square leaves 0.25 at Nyquist has 0.435 pixels.
-    whole = math.sqrt(2 * math.log(2 / math.pi / 0.25)) / math.pi
-    assert whole == pytest.approx(0.435, abs=0.001)
-    assert spread_px() == pytest.approx(whole * math.sqrt(1 - 1 / 9))
+    # A Gaussian that with the pixel's square leaves so much of the contrast at Nyquist.
+    fine, coarse = (math.sqrt(2 * math.log(2 / math.pi / left)) / math.pi for left in (0.25, 0.31))
+    assert fine == pytest.approx(0.435, abs=0.001)
+    # An edge that rises by 0.027 per metre: OLI's requirement for pixels of 30 m.
+    assert math.erf(0.5 / coarse / math.sqrt(2)) / 30 == pytest.approx(0.027, abs=0.0002)
+    assert spread_px() == pytest.approx(math.sqrt(coarse**2 - (fine / 3) ** 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from tests.harmonize import making
 from tests.harmonize.making import L8, S2, catalog, job, scene
+from tests.harmonize.test_physical import XML
 
 from landweave.errors import (
     CardError,
@@ -28,7 +30,8 @@ from landweave.errors import (
 from landweave.evaluation.images import ImagesJob, lines, read_images
 from landweave.evaluation.images import run as compare
 from landweave.harmonize import fit, judge, pairs
-from landweave.harmonize.apply import ApplyJob, run
+from landweave.harmonize.apply import ApplyJob, _tasks, prepare, run
+from landweave.harmonize.look import LookTask
 from landweave.jobs.serial import Serial
 from landweave.models.card import Card, load_parts, save_card
 from landweave.models.pair.mgan import Generator
@@ -124,6 +127,16 @@ def test_several_cards_tell_their_mean_and_how_far_they_disagree(place: Path, tm
     assert np.isnan(spread[:, ~valid]).all()
 
 
+def test_tasks_can_be_sent_to_another_process(place: Path, tmp_path: Path) -> None:
+    wanted = ApplyJob(scenes=place / "catalog.parquet", physical="raw", core_px=48)
+    tasks = list(_tasks(prepare(wanted, tmp_path)))
+    assert len(tasks) == 4 and len({task.key for task in tasks}) == 4
+    assert pickle.loads(pickle.dumps(tasks)) == tasks
+    found = pairs.prepare(job(place / "catalog.parquet"))
+    seen = LookTask(tmp_path, found.pairs[0], found.sizes, found.layout, (1, 99))
+    assert pickle.loads(pickle.dumps(seen)) == seen
+
+
 def test_the_same_job_twice_is_the_same_bytes_and_another_is_refused(place: Path, tmp_path: Path) -> None:
     wanted = ApplyJob(scenes=place / "catalog.parquet", physical="raw", core_px=48)
     all_of(run(wanted, tmp_path / "a"))
@@ -198,6 +211,21 @@ def test_a_card_is_judged_on_pairs_day_by_day(place: Path, tmp_path: Path) -> No
     foreign = wrong(place, tmp_path)["pair"][3]["cards"]
     with pytest.raises(CardError, match="sentinel-2-l1c"):
         all_of(judge.run(judge.JudgeJob(archive=place / "pairs", cards=foreign), tmp_path / "no"))
+
+
+def test_the_archive_keeps_the_angles_that_the_nadir_view_needs(tmp_path: Path) -> None:
+    path = catalog(tmp_path)
+    told = {}
+    for name, text in {"without": None, "with": XML}.items():
+        if text:
+            (tmp_path / f"S2A_{making.DAY}" / "MTD_TL.xml").write_text(text)
+        all_of(pairs.run(job(path, patch_px=32, saturate=(0, 100)), tmp_path / name, Serial()))
+        wanted = judge.JudgeJob(archive=tmp_path / name, physical="hls")
+        all_of(judge.run(wanted, tmp_path / f"judged-{name}"))
+        told[name] = read_images(tmp_path / f"judged-{name}")["mean"]["rmse"]
+    manifest = json.loads((tmp_path / "with" / "archive.json").read_text())
+    assert manifest["configuration"]["pairs"][0]["angles"] == {"sun_zenith": 40.5, "view_zenith": 8.5, "azimuth": 141}
+    assert told["with"]["SR_B2"] != told["without"]["SR_B2"]
 
 
 def test_a_made_scene_is_judged_by_a_measured_one(place: Path, tmp_path: Path) -> None:

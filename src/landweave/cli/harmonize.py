@@ -133,5 +133,55 @@ def _apply(values: dict[str, object], out: Path, machine: Machine) -> None:
     ending.leave()
 
 
-for _verb in (pairs, fit, apply):
+def merge(
+    measured: Annotated[Path, typer.Argument(help="Catalog with the sensor's own scenes.")],
+    made: Annotated[Path, typer.Argument(help="Catalog of scenes made like this sensor's.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The catalog to write: dense.parquet.")],
+    *,
+    days: Annotated[int, typer.Option(help="Made scenes so near to a measured one are left away.", min=0)] = 1,
+    cloud: Annotated[float, typer.Option(help="Largest share of clouds of a scene.", min=0, max=1)] = 0.3,
+    only_made: Annotated[bool, typer.Option("--only-made", help="Take made scenes alone.")] = False,
+    sets: Sets = None,
+) -> None:
+    """Put measured and made scenes into one dense series, by date.
+
+    Example: landweave harmonize merge catalog.parquet like.parquet -o dense.parquet
+    """
+    from landweave.config import check, override
+    from landweave.harmonize.merge import MergeJob, run
+
+    values: dict[str, object] = {"measured": measured, "made": made, "days": days, "cloud": cloud}
+    found = run(check(MergeJob, override({**values, "only_made": only_made}, sets or []), "options"), out)
+    for why, num in found.left.items():
+        typer.echo(f"left away, {why}: {num}")
+    typer.echo(f"{len(found.scenes)} scenes in {out}, from {found.scenes[0].id} to {found.scenes[-1].id}")
+
+
+def crops(
+    catalog: Annotated[Path, typer.Argument(help="Scenes of a season: a dense series.")],
+    truth: Annotated[Path, typer.Option(help="Raster of what grows, with pixels a third as wide.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the evaluation.")],
+    *,
+    legend: Annotated[str, typer.Option(help="Legend of the truth.")] = "simulated-crops",
+    model: Annotated[str, typer.Option(help="svm, forest or linear.")] = "svm",
+    name: Annotated[str, typer.Option(help="What is judged, for tables.")] = "",
+    sets: Sets = None,
+) -> None:
+    """Classify crops by a season of scenes and judge it on land apart.
+
+    Example: landweave harmonize crops dense.parquet --truth truth/crops-2018.tif -o crops/
+    """
+    from landweave.cli.progress import draw
+    from landweave.config import check, override
+    from landweave.evaluation.result import lines, read_evaluation
+    from landweave.harmonize.crops import CropsJob, run
+
+    values: dict[str, object] = {"catalog": catalog, "truth": truth, "legend": legend, "model": model, "name": name}
+    ending = draw(run(check(CropsJob, override(values, sets or []), "options"), out))
+    for line in lines(read_evaluation(out)):
+        typer.echo(line)
+    ending.leave()
+
+
+for _verb in (pairs, fit, apply, merge, crops):
     harmonize.command(_verb.__name__, no_args_is_help=True)(_verb)

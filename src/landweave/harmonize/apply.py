@@ -27,7 +27,7 @@ from landweave.errors import (
 from landweave.harmonize.angles import angles_of, read_angles
 from landweave.harmonize.match import compared_grid
 from landweave.harmonize.pairs import PairsJob
-from landweave.harmonize.physical import adjustment, nadir_factors, reach_px, satellite, spread_px
+from landweave.harmonize.physical import lines, reach_px, spread_px
 from landweave.harmonize.tell import Lines, sizes_of
 from landweave.harmonize.tile import REFLECTANCE, ApplyTask, Made, Order, SceneTask, apply_tile, file_of, put_together
 from landweave.harmonize.views import Sizes
@@ -326,12 +326,7 @@ def lines_of(scene: Scene, bands: Sequence[str], method: Method, known: Mapping[
     """
     if method == "raw":
         return tuple((1.0, 0.0) for _ in bands)
-    slopes, offsets = adjustment(satellite(scene.id), bands)
-    angles = angles_of(scene, known)
-    factors = [1.0] * len(bands) if angles is None else nadir_factors(scene.sensor, bands, angles).tolist()
-    return tuple(
-        (float(slope) * factor, float(offset)) for slope, offset, factor in zip(slopes, offsets, factors, strict=True)
-    )
+    return lines(scene.sensor, scene.id, bands, angles_of(scene, known))
 
 
 def _summary(prepared: Prepared, phases: Phases, began: float) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from landweave.atomic import locked, sweep
 from landweave.config import Config
 from landweave.errors import ArchiveError, CardError
 from landweave.evaluation.images import Judged
+from landweave.harmonize.angles import Angles
 from landweave.harmonize.fit import sizes_of
-from landweave.harmonize.physical import adjustment, satellite, spread_px
+from landweave.harmonize.physical import lines, spread_px
 from landweave.harmonize.tell import Ensemble, Published, Teller, ready
 from landweave.jobs.run import Progress
 from landweave.metrics.likeness import Likeness
@@ -23,6 +24,7 @@ from landweave.models.card import load_parts
 from landweave.patches.archive import Archive, open_archive
 from landweave.patches.sample import Split
 from landweave.report.images import Image, save
+from landweave.sensors import sensor
 
 
 class JudgeJob(Config):
@@ -33,7 +35,7 @@ class JudgeJob(Config):
     cards: tuple[Path, ...] = ()
     """Cards of task reflectance; of several the mean is judged."""
     physical: Literal["raw", "hls"] | None = None
-    """In place of cards: hls (point spread and published lines; an archive tells no angles), or raw (means alone)."""
+    """In place of cards: hls (point spread, nadir view, published lines), or raw (means alone)."""
     part: Split = "test"
     """The part of the archive."""
     peak: float = Field(default=1.0, gt=0)
@@ -123,13 +125,13 @@ def _cards(job: JudgeJob, archive: Archive) -> Teller | None:
 
 
 def _lines(job: JudgeJob, archive: Archive, scene: str) -> Teller:
-    """Published lines of the satellite that took a scene; the archive's values have no angles beside them."""
+    """Published lines of the satellite that took a scene, with the angles that the archive tells of it."""
     sizes, bands = sizes_of(archive), archive.layout.bands
     if job.physical == "raw":
         return Published(sizes, tuple((1.0, 0.0) for _ in bands))
-    slopes, offsets = adjustment(satellite(scene), bands)
-    lines = tuple((float(slope), float(offset)) for slope, offset in zip(slopes, offsets, strict=True))
-    return Published(sizes, lines, spread_px())
+    told = {pair["source"]: pair.get("angles") for pair in archive.manifest["configuration"].get("pairs", ())}
+    angles = Angles(**told[scene]) if told.get(scene) else None
+    return Published(sizes, lines(sensor(archive.layout.sensor), scene, bands, angles), spread_px())
 
 
 def _picture(path: Path, archive: Archive, index: int, tellers: Mapping[str, Teller]) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from landweave.config import Config
 from landweave.errors import ConfigError, GridError, SceneError, SensorError, TaskError
+from landweave.harmonize.angles import angles_of
 from landweave.harmonize.cut import CutTask, cut_pairs
 from landweave.harmonize.look import Looked, LookTask, look, read_look
 from landweave.harmonize.match import Pair, Wish, find
@@ -83,6 +84,8 @@ class PairsJob(Config):
     @field_validator("bands", "target_bands", "test_days", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
+        if isinstance(value, dt.date):
+            return (value,)
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
     @model_validator(mode="after")
@@ -148,7 +151,9 @@ def _identities(pairs: Sequence[Pair]) -> list[Any]:
 def _told(pair: Pair, looked: Mapping[str, Looked]) -> dict[str, Any]:
     found = looked[pair.key]
     told = dataclasses.asdict(found.offset) if found.offset else None
-    named = {"source": pair.source.id, "target": pair.target.id, "days": pair.days}
+    named: dict[str, Any] = {"source": pair.source.id, "target": pair.target.id, "days": pair.days}
+    angles = angles_of(pair.source)
+    named |= {"angles": dataclasses.asdict(angles) if angles else None}
     return {**named, "valid_share": found.valid_share, "offset": told, "limits": dict(found.limits)}
 
 

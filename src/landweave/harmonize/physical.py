@@ -19,10 +19,10 @@ from landweave.errors import RadiometryError
 from landweave.harmonize.angles import Angles
 from landweave.harmonize.views import Sizes, Values
 from landweave.sensors import Sensor
+from landweave.spectra.anisotropy import geometry_kernel, volume_kernel
 from landweave.spectra.indices import roles
 
 _REACH_PX = 2
-_CROWN_HEIGHT, _CROWN_SHAPE = 2.0, 1.0
 
 
 @cache
@@ -120,31 +120,23 @@ def adjustment(name: str, bands: Sequence[str]) -> tuple[Float32[np.ndarray, " c
     return np.array([row[0] for row in rows], np.float32), np.array([row[1] for row in rows], np.float32)
 
 
-def volume_kernel(sun: float, view: float, azimuth: float) -> float:
-    """Ross-thick kernel (Roujean et al. 1992; Lucht et al. 2000, eq. 38), angles in degrees."""
-    phase = _phase(sun, view, azimuth)
-    cosines = math.cos(math.radians(sun)) + math.cos(math.radians(view))
-    return ((math.pi / 2 - phase) * math.cos(phase) + math.sin(phase)) / cosines - math.pi / 4
+def lines(known: Sensor, scene_id: str, bands: Sequence[str], angles: Angles | None) -> tuple[tuple[float, float], ...]:
+    """Slope and offset for each band of a scene: to the view from straight above, then the published ones.
 
+    Args:
+        known: The scene's sensor.
+        scene_id: Its name, which tells the satellite.
+        bands: Names of the bands.
+        angles: Of the scene; None where nothing tells, so that its view stays as it is.
 
-def geometry_kernel(sun: float, view: float, azimuth: float) -> float:
-    """Reciprocal Li-sparse kernel (Lucht et al. 2000, eq. 39-44), crowns h / b = 2 and b / r = 1; angles in degrees."""
-    steep = [math.atan(_CROWN_SHAPE * math.tan(math.radians(angle))) for angle in (sun, view)]
-    tangents, secants = [math.tan(a) for a in steep], [1 / math.cos(a) for a in steep]
-    turn = math.radians(azimuth)
-    phase = math.cos(steep[0]) * math.cos(steep[1]) + math.sin(steep[0]) * math.sin(steep[1]) * math.cos(turn)
-    apart = tangents[0] ** 2 + tangents[1] ** 2 - 2 * tangents[0] * tangents[1] * math.cos(turn)
-    across = (tangents[0] * tangents[1] * math.sin(turn)) ** 2
-    cosine = _CROWN_HEIGHT * math.sqrt(max(apart, 0) + across) / sum(secants)
-    shared = math.acos(min(max(cosine, -1), 1))
-    overlap = (shared - math.sin(shared) * math.cos(shared)) * sum(secants) / math.pi
-    return overlap - sum(secants) + 0.5 * (1 + phase) * secants[0] * secants[1]
-
-
-def _phase(sun: float, view: float, azimuth: float) -> float:
-    one, other = math.radians(sun), math.radians(view)
-    cosine = math.cos(one) * math.cos(other) + math.sin(one) * math.sin(other) * math.cos(math.radians(azimuth))
-    return math.acos(min(max(cosine, -1), 1))
+    Raises:
+        RadiometryError: No adjustment of the scene's satellite is published.
+    """
+    slopes, offsets = adjustment(satellite(scene_id), bands)
+    factors = np.ones(len(bands)) if angles is None else nadir_factors(known, bands, angles)
+    return tuple(
+        (float(slope * factor), float(offset)) for slope, offset, factor in zip(slopes, offsets, factors, strict=True)
+    )
 
 
 def nadir_factors(sensor: Sensor, bands: Sequence[str], angles: Angles) -> Float64[np.ndarray, " c"]:

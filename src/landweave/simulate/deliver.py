@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from landweave.legend import legend
 from landweave.simulate.kinds import LEGEND
-from landweave.simulate.products import BUILDINGS, CHANGE, OLD_MAP, TRUTH, Layer, layers
+from landweave.simulate.products import BUILDINGS, CHANGE, CROPS, OLD_MAP, TRUTH, Layer, layers
 from landweave.simulate.scene import observe
-from landweave.simulate.truth import changes, cover, old_map
+from landweave.simulate.truth import changes, cover, crops, old_map
 from landweave.simulate.world import PIXEL_M, World, sensor_of, truth_dates
 from landweave.tiling import Window
 
@@ -69,6 +69,8 @@ def deliveries(world: World) -> list[Delivery]:
     rest = [_truth_layer(date) for date in truth_dates(world) if date not in told]
     if len(truth_dates(world)) > 1:
         rest.append(Layer((*CHANGE,), "truth/change.tif", PIXEL_M, "change"))
+    if world.crops:
+        rest += [_crop_layer(date) for date in truth_dates(world)]
     if world.old_map:
         rest.append(Layer((OLD_MAP,), f"truth/old-map-{world.old_map.date.year}.tif", PIXEL_M, "old-map", True))
     return [*made, *([Delivery("truth", world.window, PIXEL_M, tuple(rest))] if rest else [])]
@@ -76,6 +78,10 @@ def deliveries(world: World) -> list[Delivery]:
 
 def _truth_layer(date: dt.date) -> Layer:
     return Layer((f"{TRUTH}-{date.year}",), f"truth/{date.year}.tif", PIXEL_M, f"truth-{date.year}", True)
+
+
+def _crop_layer(date: dt.date) -> Layer:
+    return Layer((f"{CROPS}-{date.year}",), f"truth/crops-{date.year}.tif", PIXEL_M, f"crops-{date.year}", True)
 
 
 def parts_of(world: World, delivery: Delivery) -> list[Window]:
@@ -105,6 +111,8 @@ def layers_of(world: World, delivery: Delivery, window: Window) -> tuple[Mapping
     for date in truth_dates(world):
         if any(layer.bands == (f"{TRUTH}-{date.year}",) for layer in delivery.layers):
             numbers[f"{TRUTH}-{date.year}"] = known.to_ids(cover(world, window, date))
+        if world.crops:
+            numbers[f"{CROPS}-{date.year}"] = crops(world, window, date)
     dates = truth_dates(world)
     if len(dates) > 1:
         numbers |= dict(zip(CHANGE, changes(world, window, dates[0], dates[-1]), strict=True))

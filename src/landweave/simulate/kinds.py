@@ -87,6 +87,32 @@ def classes() -> UInt8[np.ndarray, "256"]:
     return table
 
 
+CROPS = {
+    "wheat": "Wheat",
+    "rape": "Rapeseed",
+    "maize": "Maize",
+    "beet": "Beet",
+    "potato": "Potato",
+    "alfalfa": "Alfalfa",
+    "ley": "Ley",
+    "fallow": "Fallow",
+    "meadow": "Grassland",
+    "pasture": "Grassland",
+    "resown": "Grassland",
+}
+"""Kinds that grow on fields, and their classes in legend simulated-crops."""
+
+
+@cache
+def crop_ids() -> UInt8[np.ndarray, "256"]:
+    """Id in legend simulated-crops of every kind's number, 0 for what grows on no field, as a table of 256 entries."""
+    table, known = np.zeros(256, np.uint8), legend("simulated-crops")
+    for number, name in enumerate(kinds()):
+        if name in CROPS:
+            table[number] = known.ids[known.index(CROPS[name])]
+    return table
+
+
 @cache
 def roofs() -> UInt8[np.ndarray, "256"]:
     """1 for the numbers of kinds that are roofs, as a table of 256 entries."""

@@ -20,11 +20,11 @@ def reach_cells(ratio: int) -> int:
     return int(np.ceil(REACH_PX * ratio))
 
 
-def spread(ratio: int) -> Float32[np.ndarray, " k"]:
+def spread(ratio: int, spread_px: float = SPREAD_PX) -> Float32[np.ndarray, " k"]:
     """Weights of the cells along one axis: a pixel of `ratio` cells, widened by the optics; they add up to 1."""
     reach = reach_cells(ratio)
     borders = np.arange(-reach, ratio + reach + 1) - ratio / 2
-    sigma = SPREAD_PX * ratio
+    sigma = spread_px * ratio
     # The integral of a square of `ratio` cells that a Gaussian has widened, from far left to each border of a cell.
     below = [_ramp((border + ratio / 2) / sigma) - _ramp((border - ratio / 2) / sigma) for border in borders]
     weights = np.diff(below)
@@ -36,15 +36,16 @@ def _ramp(value: float) -> float:
     return value * (0.5 + 0.5 * math.erf(value / math.sqrt(2))) + math.exp(-(value**2) / 2) / math.sqrt(2 * math.pi)
 
 
-def to_pixels(cells: Plane, ratio: int, margin_cells: int) -> Plane:
+def to_pixels(cells: Plane, ratio: int, margin_cells: int, spread_px: float = SPREAD_PX) -> Plane:
     """Mean of the cells under the point spread of every pixel.
 
     Args:
         cells: With `margin_cells` more on each side than the pixels cover.
         ratio: Cells along a pixel's edge.
         margin_cells: At least `reach_cells(ratio)`.
+        spread_px: Standard deviation of the optics, in pixels.
     """
-    weights = spread(ratio)
+    weights = spread(ratio, spread_px)
     start = margin_cells - reach_cells(ratio)
     return _along(_along(cells, weights, ratio, start, margin_cells).T, weights, ratio, start, margin_cells).T
 
@@ -87,12 +88,18 @@ def majority(classes: UInt8[np.ndarray, "h w"], ratio: int, num_classes: int) ->
     return best
 
 
-def noisy(values: Plane, row: int, col: int, seed: int, name: str) -> Plane:
+NOISE = (0.0015, 0.008)
+"""Standard deviation of a pixel in the dark, and its share of what is bright."""
+
+
+def noisy(values: Plane, row: int, col: int, seed: int, name: str, *, noise: tuple[float, float] = NOISE) -> Plane:
     """Values with the sensor's noise; `row` and `col` are those of the first pixel in the scene.
 
-    The standard deviation is 0.0015 in the dark and 0.8 % of what is bright: about what Sentinel-2's signal to noise
-    ratios (Copernicus, Sentinel-2 Products Specification) and the atmosphere's correction leave.
+    Where nothing else is said the standard deviation is 0.0015 in the dark and 0.8 % of what is bright: about what
+    Sentinel-2's signal to noise ratios (Copernicus, Sentinel-2 Products Specification) and the atmosphere's correction
+    leave.
     """
     rows, cols = np.arange(row, row + values.shape[0])[:, None], np.arange(col, col + values.shape[1])[None]
-    sigma = np.sqrt(np.float32(0.0015**2) + (np.float32(0.008) * values) ** 2)
+    dark, bright = noise
+    sigma = np.sqrt(np.float32(dark**2) + (np.float32(bright) * values) ** 2)
     return np.asarray(values + sigma * normal(key(seed, "noise", name), rows, cols))

@@ -14,7 +14,7 @@ from landweave.simulate.world import SceneTable, World, sensor_of
 
 BASELINE = "05.09"
 _BOA_OFFSET = -1000
-MASK, TRUTH, BUILDINGS, OLD_MAP = "mask", "truth", "buildings", "old-map"
+MASK, TRUTH, BUILDINGS, OLD_MAP, CROPS = "mask", "truth", "buildings", "old-map", "crops"
 CHANGE = ("from", "to", "day")
 SCENES = "scenes"
 

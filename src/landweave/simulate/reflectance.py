@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -54,14 +54,21 @@ def spectra() -> Spectra:
     return Spectra(head["material"], head["source"], table[:, 0], table[:, 1:].T)
 
 
-def seen_by(bands: Sequence[Band]) -> Float32[np.ndarray, "b m"]:
+def seen_by(
+    bands: Sequence[Band], published: Mapping[str, Float64[np.ndarray, " l"]] | None = None
+) -> Float32[np.ndarray, "b m"]:
     """Reflectance of every material in every band: the mean under a Gaussian of the band's centre and width.
+
+    Args:
+        bands: What is seen with.
+        published: By name of the band the weight of every wavelength of `spectra`, in place of the Gaussian.
 
     Raises:
         SensorError: A band has no wavelength or does not lie within 400-2500 nm.
     """
-    found = spectra()
-    return np.stack([found.values @ _response(band, found.wavelength_nm) for band in bands]).astype(np.float32)
+    found, known = spectra(), published or {}
+    weights = [known[b.name] if b.name in known else _response(b, found.wavelength_nm) for b in bands]
+    return np.stack([found.values @ weight for weight in weights]).astype(np.float32)
 
 
 def _response(band: Band, wavelength_nm: Float64[np.ndarray, " l"]) -> Float64[np.ndarray, " l"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 from jaxtyping import Bool, Float64, UInt8
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from landweave.legend import legend
 from landweave.sensors import Band, Sensor
+from landweave.simulate.instrument import angle_text, instrument_of, turned, view_of
 from landweave.simulate.kinds import LEGEND, roofs
 from landweave.simulate.lattice import Axes, Plane, key
 from landweave.simulate.masks import Seen, qa_pixel, scl
-from landweave.simulate.observe import block_means, majority, noisy, reach_cells, to_pixels
-from landweave.simulate.products import MASK
+from landweave.simulate.observe import NOISE, SPREAD_PX, block_means, majority, noisy, reach_cells, to_pixels
+from landweave.simulate.products import MASK, layers
 from landweave.simulate.reflectance import Season, Sun, seen_by
 from landweave.simulate.residual import late_by, left_over, misplaced
 from landweave.simulate.shadows import LONGEST_M, cast
@@ -58,6 +60,16 @@ def sun_at(day: float) -> Sun:
     east = -math.cos(declination) * math.sin(hour)
     north = math.cos(latitude) * math.sin(declination) - math.sin(latitude) * math.cos(declination) * math.cos(hour)
     return Sun(math.degrees(zenith), math.degrees(math.atan2(east, north)) % 360)
+
+
+def angle_texts(world: World, scene: SceneTable, index: int) -> dict[str, str]:
+    """The granule's metadata with the angles of a Sentinel-2 scene, by path; none in worlds without instruments."""
+    if not world.instruments or scene.sensor != "sentinel-2-l2a":
+        return {}
+    # The band's folder lies in IMG_DATA, which lies in the granule.
+    granule = PurePosixPath(layers(world, scene, index)[0].path).parents[2]
+    text = angle_text(sun_at(scene.date.timetuple().tm_yday), view_of(world, scene))
+    return {f"{granule}/MTD_TL.xml": text}
 
 
 @dataclass(frozen=True)
@@ -117,9 +129,12 @@ def observe(world: World, scene: SceneTable, window: Window) -> Part:
     axes = misplaced(frame.axes, number, world.shift_m)
     made = ground_of(world, axes, scene.date)
     year = key(world.seed, "season", scene.date.year)
-    season = Season(day + late_by(year, world.season_days), sun_at(day), seen_by(frame.bands))
+    own = instrument_of(world, scene)
+    season = Season(day + late_by(year, world.season_days), sun_at(day), seen_by(frame.bands, own and own.responses))
     over = weather(made, axes, world.seed, Sky(scene.cloud, scene.snow_m, scene.date, season.sun))
     seen = reflect_of(world, made, axes, season)
+    if own:
+        seen = turned(seen, made, frame.bands, season.sun, view_of(world, scene))
     if frame.shows_shadows:
         seen = cast(seen, made, frame.cell_m, season.sun)
     seen = hide(seen, over, season.table)
@@ -136,9 +151,11 @@ def observe(world: World, scene: SceneTable, window: Window) -> Part:
 def _stored(world: World, scene: SceneTable, frame: _Frame, band: Band, cells: Plane) -> NDArray[np.generic]:
     """The numbers that are stored of a band."""
     ratio = frame.ratio(band.pixel_size_m)
-    values = to_pixels(cells, ratio, frame.margin)
+    own = instrument_of(world, scene)
+    values = to_pixels(cells, ratio, frame.margin, own.spread_px if own else SPREAD_PX)
     row, col = frame.cells.row // ratio, frame.cells.col // ratio
-    values = noisy(values, row, col, world.seed, f"{scene.date} {scene.sensor} {band.name}")
+    name = f"{scene.date} {scene.sensor} {band.name}"
+    values = noisy(values, row, col, world.seed, name, noise=own.noise if own else NOISE)
     if band.unit == "digital_number":
         numbers = 255 * np.sqrt(np.maximum(values, 0) / np.float32(_WHITE))
     else:

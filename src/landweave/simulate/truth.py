@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8, UInt16
 
 from landweave.legend import legend
-from landweave.simulate.kinds import LEGEND
+from landweave.simulate.kinds import LEGEND, crop_ids
 from landweave.simulate.lattice import Axes
 from landweave.simulate.mistakes import OldMap, flows, mistaken
 from landweave.simulate.observe import majority
@@ -32,6 +32,13 @@ def cover(world: World, window: Window, date: dt.date, pixel_size_m: float = PIX
 def _ground(world: World, window: Window, date: dt.date, pixel_size_m: float) -> Ground:
     cells = Window(*(side * CELLS for side in (window.row, window.col, window.height, window.width)))
     return ground_of(world, Axes.of(cells, pixel_size_m / CELLS), date)
+
+
+def crops(world: World, window: Window, date: dt.date) -> UInt8[np.ndarray, "h w"]:
+    """What grows on most of each pixel of a window on a day, as ids of simulated-crops; 0 where it is no field."""
+    ids = crop_ids()
+    made = ids[_ground(world, window, date, PIXEL_M).kind]
+    return majority(made, CELLS, int(ids.max()) + 1)
 
 
 def changes(world: World, window: Window, first: dt.date, last: dt.date) -> UInt16[np.ndarray, "3 h w"]:

@@ -81,6 +81,10 @@ class World(Config):
     """Standard deviation, from year to year, of when spring and harvest come."""
     shift_m: FiniteFloat = Field(default=0, ge=0)
     """Standard deviation of the error of a scene's position, to the east and to the north."""
+    instruments: bool = False
+    """Sensors have published spectral responses, a point spread and noise of their own, and look from an angle."""
+    crops: bool = False
+    """What grows on each field is among the truth, in legend simulated-crops."""
     residual: FiniteFloat = Field(default=0, ge=0)
     """What the correction of the atmosphere leaves, as a multiple of what Sentinel-2's specification allows."""
     scenes: list[SceneTable] = Field(min_length=1)
@@ -176,9 +180,12 @@ class _WorldFile(Config):
 
 @cache
 def known_worlds() -> Mapping[str, Mapping[str, Any]]:
-    """The worlds of worlds.toml by name."""
-    text = importlib.resources.files("landweave.simulate").joinpath("worlds.toml").read_text(encoding="utf-8")
-    return check(_WorldFile, tomllib.loads(text), "worlds.toml").worlds
+    """The worlds of worlds.toml and pairs.toml by name."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name in ("worlds.toml", "pairs.toml"):
+        text = importlib.resources.files("landweave.simulate").joinpath(name).read_text(encoding="utf-8")
+        found |= check(_WorldFile, tomllib.loads(text), name).worlds
+    return found
 
 
 def load_world(name: str, seed: int | None = None, file: Path | None = None, **overrides: Any) -> World:

@@ -23,7 +23,8 @@ from landweave.raster.read import read_numbers
 from landweave.raster.write import write_cog, write_tile
 from landweave.simulate.deliver import Delivery, deliveries, layers_of, parts_of
 from landweave.simulate.kinds import LEGEND
-from landweave.simulate.products import BUILDINGS, Layer, texts
+from landweave.simulate.products import BUILDINGS, CROPS, Layer, texts
+from landweave.simulate.scene import angle_texts
 from landweave.simulate.world import World
 from landweave.tiling import Window
 
@@ -134,7 +135,8 @@ def make_file(task: FileTask) -> Summary:
 
 def _legend(layer: Layer) -> Legend | None:
     if layer.is_classes:
-        return legend("buildings" if layer.bands == (BUILDINGS,) else LEGEND)
+        named = "simulated-crops" if layer.name.startswith(CROPS) else LEGEND
+        return legend("buildings" if layer.bands == (BUILDINGS,) else named)
     return None
 
 
@@ -153,4 +155,6 @@ def _write_texts(world: World, folder: Path, ledger: Ledger, parts: list[PartTas
         done = [ledger.done.get(part.key, {}) for part in parts if part.delivery.scene == index]
         clouded, pixels = (sum(float(summary.get(name, 0)) for summary in done) for name in ("clouded", "pixels"))
         for path, text in texts(world, scene, index, 100 * clouded / max(pixels, 1)).items():
+            write_text(folder / path, text)
+        for path, text in angle_texts(world, scene, index).items():
             write_text(folder / path, text)
