@@ -48,7 +48,7 @@ class GeneratorTable(Config):
     depth: int = Field(default=4, ge=0)
     """How often the grid is halved; a patch of the output must be a multiple of 2 to this power."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the channels that training leaves out; above 0, maps can have a layer of spread."""
+    """Share of the channels that training leaves out."""
     residual: bool = True
     """Whether it tells what is added to the input's means over the output's pixels; published without."""
 
