@@ -40,13 +40,27 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def ranks(num: int, script: object, *words: object) -> list[str]:
     """What `num` ranks of `script` print, told their places by torchrun's variables; fails when one fails."""
+    with ThreadPoolExecutor(num) as threads:
+        return list(threads.map(_end, _started(num, script, *words)))
+
+
+def ended(num: int, script: object, *words: object) -> list[tuple[int, str]]:
+    """How `num` ranks of `script` ended, and what they said on stderr."""
+    with ThreadPoolExecutor(num) as threads:
+        return list(threads.map(_ended, _started(num, script, *words)))
+
+
+def _started(num: int, script: object, *words: object) -> list[Started]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
     told = {"WORLD_SIZE": str(num), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     places = [{**told, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(num)]
-    started = [python(_RANK, script, *words, environment=place) for place in places]
-    with ThreadPoolExecutor(num) as threads:
-        return list(threads.map(_end, started))
+    return [python(_RANK, script, *words, environment=place) for place in places]
+
+
+def _ended(rank: Started) -> tuple[int, str]:
+    _, said = rank.communicate(timeout=200)
+    return rank.wait(), said
 
 
 def _end(rank: Started) -> str:
