@@ -51,6 +51,11 @@ NAMES = {
     "neighbours": "KNN (5)",
     "forest": "forest",
 }
+CLASSICAL: Mapping[str, Mapping[str, Any]] = {
+    "svm": {"strength": 10.0},
+    "neighbours": {"nearest": 5},
+    "forest": {"num_trees": 100},
+}
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,7 @@ def recipe(form: Form, name: str, archive: Path, seed: int) -> TrainRecipe:
         told |= {"arguments": {"use": name, "width": form.width, "dropout": 0.5}}
         told |= {"optimiser": {"name": "adam", "rate": 1e-3, "weight_decay": 0.0}}
     else:
-        # A forest of all numbers: a share of them at each split keeps it affordable.
-        own: dict[str, Any] = {"forest": {"num_trees": 100}, "svm": {"strength": 10.0}}.get(name, {})
-        told |= {"network": name, "arguments": {"features": "flat", **own}}
+        told |= {"network": name, "arguments": {"features": "flat", **CLASSICAL[name]}}
     return check(TrainRecipe, told, name)
 
 
