@@ -94,12 +94,12 @@ def test_a_spark_cluster_agrees(job: MapJob, expected: dict[str, str], place: Pa
             spark = Spark(master, setup=ONE)
             assert not [record.failed for record in run(job, tmp_path / "out", spark) if record.failed]
             # On the same cluster, which takes longer to start than both jobs: the maps of a series, and their changes.
-            of_series(place, spark, tmp_path)
+            of_series(place, spark, tmp_path / "spark")
     finally:
         stop()
     assert hashes(tmp_path / "out") == expected
     of_series(place, Serial(ONE), tmp_path / "serial")
-    assert series_hashes(tmp_path) == series_hashes(tmp_path / "serial") != {}
+    assert series_hashes(tmp_path / "spark") == series_hashes(tmp_path / "serial") != {}
 
 
 def test_stopped_and_resumed_is_not_stopped(job: MapJob, expected: dict[str, str], tmp_path: Path) -> None:
