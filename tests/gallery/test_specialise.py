@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.gallery import trained
 from tests.gallery.making import make_gallery
 from tests.recipe import making
@@ -19,7 +20,7 @@ from landweave.gallery.images import open_gallery
 from landweave.gallery.models import Models, open_models
 from landweave.gallery.specialise import BucketTask, far_limit, figures_of, membership, train_bucket
 from landweave.jobs.pool import Pool
-from landweave.jobs.worker import Setup, num_cores
+from landweave.jobs.worker import Setup
 from landweave.metrics.confusion import Confusion
 from landweave.models.card import load_card, load_parts
 from landweave.patches.archive import open_archive
@@ -92,7 +93,7 @@ def test_run_again_nothing_is_trained(folder: Path) -> None:
 def test_serial_and_pool_train_the_same_models(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "archive", tmp_path / "archive")
     shutil.copytree(folder / "gallery", tmp_path / "gallery", ignore=shutil.ignore_patterns("models*"))
-    trained.train(tmp_path, Pool(2, Setup(threads=num_cores()), in_flight=1))
+    trained.train(tmp_path, Pool(2, Setup(threads=torch.get_num_threads()), in_flight=1))
     found, other = models(folder), models(tmp_path)
     assert found.buckets == other.buckets
     assert len({model.identity for model in found.buckets}) > 1

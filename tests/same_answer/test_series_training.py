@@ -54,7 +54,7 @@ def test_a_run_stopped_anywhere_and_resumed_is_the_run_that_was_not(samples: Pat
 
 def test_two_ranks_are_one(samples: Path, tmp_path: Path) -> None:
     """Losses agree to 1e-5 of themselves, weights to 1e-4: only the order of sums differs (see test_training)."""
-    launching.torchrun(2, Path(__file__).with_name("two_ranks_of_series.py"), samples, tmp_path / "two")
+    launching.ranks(2, Path(__file__).with_name("two_ranks_of_series.py"), samples, tmp_path / "two")
     for name, changed in RECIPES.items():
         list(run(recipe(samples, name, **changed), tmp_path / "one" / name, World()))
         one, two = (making.told(tmp_path / ranks / name) for ranks in ("one", "two"))
