@@ -56,8 +56,7 @@ def patch(
 
     Example: landweave patch --scenes catalog.parquet --labels truth.tif --legend simulated-8 -o archive/
 
-    Two sensors: landweave patch --scenes catalog.parquet --sensor aerial-rgb --beside airborne-48 --labels classes.tif
-    --legend houston-20 -o pairs/
+    Two sensors: landweave patch --scenes catalog.parquet --sensor aerial-rgb --beside airborne-48 --labels map.tif ...
 
     Polygons: landweave patch --scenes catalog.parquet --labels fields.geojson --crs EPSG:32633 -o archive/
 
@@ -71,10 +70,9 @@ def patch(
         _verify(verify)
         return
     values: dict[str, object] = {"scenes": scenes, "labels": labels, "legends": legends, "sensor": sensor, "crs": crs}
-    values |= {"beside": beside, "dataset": dataset, "folder": folder, "positions": positions}
-    values |= {"offset": offset, "legend": legend}
+    values |= {"beside": beside, "dataset": dataset, "folder": folder, "positions": positions, "offset": offset}
     # What was not said is left to the configuration's own defaults.
-    values |= {"bands": bands.split(",") if bands else None, "period": period, "sharpener": sharpener}
+    values |= {"bands": bands.split(",") if bands else None, "period": period, "sharpener": sharpener, "legend": legend}
     _cut({name: value for name, value in values.items() if value is not None}, sets or [], out, machine, share)
 
 

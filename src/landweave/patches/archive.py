@@ -208,8 +208,7 @@ class Archive:
         Raises:
             SplitError: The training part has no valid pixel.
         """
-        views = (*self.layout.views, *([self.layout.pair] if self.layout.pair else []))
-        bands = [band for view in views for band in view.bands]
+        bands = [b for view in (*self.layout.views, self.layout.pair) if view for b in view.bands]
         return {b.name: (self.statistics[b.name].mean(b), self.statistics[b.name].std(b)) for b in bands}
 
     def describe(self) -> list[str]:
