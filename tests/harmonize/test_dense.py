@@ -78,8 +78,8 @@ def season(folder: Path) -> tuple[Path, Path]:
 
 def crops(folder: Path, **more: object) -> CropsJob:
     catalog, truth = season(folder)
-    values = {"catalog": catalog, "truth": truth, "legend": "simulated-crops", "per_class": 30, "folds": 3, "gammas": (1.0,),
-              "strengths": (1.0, 10.0), **more}  # fmt: skip
+    values = {"catalog": catalog, "truth": truth, "legend": "simulated-crops", "per_class": 30, "folds": 3}
+    values |= {"gammas": (1.0,), "strengths": (1.0, 10.0), **more}
     return CropsJob(**values)  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped, UInt8
@@ -23,7 +24,7 @@ class Choice:
         tried: Every choice as text, with its share.
     """
 
-    arguments: Mapping[str, float]
+    arguments: Mapping[str, Any]
     share: float
     tried: Mapping[str, float]
 
@@ -68,9 +69,9 @@ def search(
         SampleError: A part leaves too few samples to fit on.
     """
     tried: dict[str, float] = {}
-    best: tuple[float, dict[str, float]] | None = None
+    best: tuple[float, dict[str, Any]] | None = None
     for values in itertools.product(*options.values()):
-        arguments = dict(zip(options, values, strict=True))
+        arguments: dict[str, Any] = dict(zip(options, values, strict=True))
         share = float(np.mean([_right(name, x, y, num_classes, parts == part, arguments) for part in np.unique(parts)]))
         tried[", ".join(f"{key} = {value:g}" for key, value in arguments.items())] = share
         if best is None or share > best[0]:
@@ -85,7 +86,7 @@ def _right(  # noqa: PLR0917
     y: UInt8[np.ndarray, " n"],
     num_classes: int,
     is_out: Shaped[np.ndarray, " n"],
-    arguments: Mapping[str, float],
+    arguments: Mapping[str, Any],
 ) -> float:
     model = store.fit(name, x[~is_out], y[~is_out], num_classes, **arguments)
     return float((model.predict_probabilities(x[is_out]).argmax(1) == y[is_out]).mean())

@@ -130,7 +130,9 @@ def observe(world: World, scene: SceneTable, window: Window) -> Part:
     made = ground_of(world, axes, scene.date)
     year = key(world.seed, "season", scene.date.year)
     own = instrument_of(world, scene)
-    season = Season(day + late_by(year, world.season_days), sun_at(day), seen_by(frame.bands, own and own.responses))
+    season = Season(
+        day + late_by(year, world.season_days), sun_at(day), seen_by(frame.bands, own.responses if own else None)
+    )
     over = weather(made, axes, world.seed, Sky(scene.cloud, scene.snow_m, scene.date, season.sun))
     seen = reflect_of(world, made, axes, season)
     if own:
