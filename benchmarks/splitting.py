@@ -234,7 +234,7 @@ class Remote:
     def connect(cls, server: str, counter: Counter, first: int) -> Remote:
         """A line to host:port."""
         host, port = server.split(":")
-        for _ in range(600):
+        for _ in range(3000):
             try:
                 return cls(socket.create_connection((host, int(port))), counter, first)
             except OSError:

@@ -16,7 +16,7 @@ def plan(
     micro_batches: Annotated[
         list[int] | None, typer.Option(help="Numbers to choose from, as often as needed; the recipe's.", min=1)
     ] = None,
-    schedule: Annotated[str, typer.Option(help="gpipe or 1f1b.")] = "1f1b",
+    schedule: Annotated[str | None, typer.Option(help="gpipe or 1f1b; the recipe's.")] = None,
     inference: Annotated[bool, typer.Option("--inference", help="Plan forward passes alone.")] = False,
     repeats: Annotated[int, typer.Option(help="Passes of each kind that are timed; medians count.", min=1)] = 3,
     sets: Annotated[list[str] | None, typer.Option("--set", help="Any key: --set batch_global=40.")] = None,

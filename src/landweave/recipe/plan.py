@@ -51,8 +51,8 @@ class PlanJob(Config):
     """The TOML of the ranks to plan for."""
     micro_batches: tuple[int, ...] = ()
     """Numbers of micro-batches to choose from; left away, the recipe's accumulate."""
-    schedule: Schedule = "1f1b"
-    """In which order micro-batches are computed: gpipe, or 1f1b, which holds fewer at once."""
+    schedule: Schedule | None = None
+    """In which order micro-batches are computed: gpipe, or 1f1b, which holds fewer at once; left away, the recipe's."""
     inference: bool = False
     """Whether forward passes alone are planned."""
     repeats: int = Field(default=3, ge=1)
@@ -89,7 +89,7 @@ def run(job: PlanJob, out: Path) -> Generator[Progress]:
     ask = Ask(
         recipe.samples_per_step(ranks.ranks),
         job.micro_batches or (recipe.accumulate,),
-        job.schedule,
+        job.schedule or recipe.pipeline,
         training=not job.inference,
     )
     with locked(out):
