@@ -78,8 +78,9 @@ def returns_of_pixel(labels: list[int]) -> int:
 
 
 def changes_of_pixel(
-    raw: list[int], line: Timeline, *, length: int = 5, most_returns: int = 1, start: int = 2, end: int = 3
-) -> list[tuple[int, int]]:
+    raw: list[int], top: list[int], line: Timeline, *, length: int = 5, most_returns: int = 1, start: int = 2,
+    end: int = 5,
+) -> list[tuple[int, int]]:  # fmt: skip
     """(place, new) of every permanent change of one pixel, before votes tell what it was."""
     if len(set(raw)) == 1:
         return []
@@ -88,11 +89,14 @@ def changes_of_pixel(
         return []
     now, since, found = labels[line.marks[0]], 0, []
     for mark in line.marks[1:]:
-        new = labels[mark]
-        if new == now:
+        if labels[mark] == now:
             continue
-        place = step_of_pixel(labels[: mark + 1], now, new, since)
-        if is_permanent_pixel(labels, new, place, line.half, end) and place >= start:
+        other = [int(label != now) for label in labels]
+        place = step_of_pixel(other[: mark + 1], 0, 1, since)
+        if is_permanent_pixel(other, 1, place, line.half, end) and place >= start:
+            after = range(place, min(max(mark + 1, place + line.half), len(labels)))
+            left = [IGNORE if labels[number] == now else labels[number] for number in after]
+            new = votes_of_pixel(left, top[place : after.stop], len(left))
             found.append((place, new))
             now, since = new, place
     return found
@@ -113,7 +117,7 @@ def find_by_pixels(labels: np.ndarray, top: np.ndarray, line: Timeline) -> tuple
     base: list[int] = []
     changes: list[tuple[int, ...]] = []
     for pixel, (raw, its_top) in enumerate(zip(labels.T.tolist(), top.T.tolist(), strict=True)):
-        found = changes_of_pixel(raw, line)
+        found = changes_of_pixel(raw, its_top, line)
         old = votes_of_pixel(raw, its_top, found[0][0] if found else len(raw))
         base.append(old)
         for place, new in found:
@@ -160,8 +164,8 @@ def find_by_dates(
     now, since = smooth[line.marks[0]].copy(), np.zeros(width, int)
     parts = []
     for mark in line.marks[1:]:
-        new = smooth[mark]
-        sign = (smooth == new).astype(int) - (smooth == now).astype(int)
+        other = smooth != now
+        sign = other.astype(int) - (~other).astype(int)
         sign[np.arange(num)[:, None] < since] = 0
         sums = np.zeros((mark + 1, width), int)
         for place in range(1, mark + 1):
@@ -172,12 +176,18 @@ def find_by_dates(
         place = (is_best.argmax(0) + mark - is_best[::-1].argmax(0)) // 2
         length, is_over, lasts = np.zeros(width, int), np.zeros(width, bool), np.zeros(width, bool)
         for number in range(num):
-            here = (smooth[number] == new) & (number >= place) & ~is_over
+            here = other[number] & (number >= place) & ~is_over
             is_over |= (length > 0) & ~here
             length += here
             lasts = here
-        stable = (length >= line.half) | (lasts & (length >= 3))
-        is_kept = (new != now) & (returns <= 1) & stable & (place >= 2)
+        stable = (length >= line.half) | (lasts & (length >= 5))
+        is_kept = other[mark] & (returns <= 1) & stable & (place >= 2)
+        sums = np.zeros((num_classes, width), int)
+        for number in range(num):
+            counts = other[number] & (number >= place) & (number <= np.maximum(mark, place + line.half - 1))
+            for label in range(num_classes):
+                sums[label] += np.where((smooth[number] == label) & counts, top[number].astype(int) + 1, 0)
+        new = sums.argmax(0).astype(np.uint8)
         pixels = np.flatnonzero(is_kept)
         parts += [(pixel, place[pixel], new[pixel]) for pixel in pixels]
         now, since = np.where(is_kept, new, now), np.where(is_kept, place, since)

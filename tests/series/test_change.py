@@ -130,13 +130,20 @@ def test_a_change_that_does_not_last_half_a_span_is_not_permanent() -> None:
 
 
 @pytest.mark.parametrize("num", range(1, 12))
-def test_the_end_of_the_series_makes_a_change_less_sure_and_one_of_two_maps_none(num: int) -> None:
+def test_the_end_of_the_series_makes_a_change_less_sure_and_one_of_four_maps_none(num: int) -> None:
     found = find([0] * (31 - num) + [1] * num, top=255)
-    assert told(found) == ([(0, 31 - num, 0, 1)] if num >= 3 else [])
-    if num >= 3:
+    assert told(found) == ([(0, 31 - num, 0, 1)] if num >= 5 else [])
+    if num >= 5:
         assert found.changes.probability[0] == pytest.approx(min(num / 8, 1), abs=0.01)
     # What does not last to the end is judged as before.
     assert told(find([0] * 15 + [1] * min(num, 7) + [0] * (16 - min(num, 7)))) == []
+
+
+def test_what_land_became_may_be_told_as_one_class_in_summer_and_another_in_winter() -> None:
+    found = find([0] * 12 + [1, 1, 1, 2, 2, 2] * 3 + [1], filter_length=3)
+    assert told(found) == [(0, 12, 0, 1)]
+    # One that is never told for as long as half a span, and is another one before and after, is no change for good.
+    assert told(find([0] * 12 + [1] * 7 + [0] * 12)) == []
 
 
 def test_a_season_returns_more_than_once() -> None:

@@ -112,7 +112,7 @@ def change(
     stable: Annotated[
         int | None, typer.Option(help="Maps that must show it; half a span.", rich_help_panel=_RULES)
     ] = None,
-    end: Annotated[int, typer.Option(help="So many where they are the last ones.", rich_help_panel=_RULES)] = 3,
+    end: Annotated[int, typer.Option(help="So many where they are the last ones.", rich_help_panel=_RULES)] = 5,
     returns: Annotated[int, typer.Option(help="Returns to the first class, at most.", rich_help_panel=_RULES)] = 1,
     start: Annotated[int, typer.Option(help="First maps not believed.", rich_help_panel=_RULES)] = 2,
     space: Annotated[str, typer.Option(help="Filter in space: none, mode, median.", rich_help_panel=_RULES)] = "none",

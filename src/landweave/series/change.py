@@ -34,7 +34,7 @@ class Rules(Config):
     """Labels that the filter sees; odd."""
     stable_maps: int | None = Field(default=None, ge=1)
     """Maps in a row that must show the new class; half a span where left away."""
-    end_maps: int = Field(default=3, ge=1)
+    end_maps: int = Field(default=5, ge=1)
     """So many are enough where they are the last ones of all; as published with no fewer than stable_maps."""
     max_returns: int = Field(default=1, ge=0)
     """How often a sequence may return to its first class; what returns more often is a season."""
@@ -114,9 +114,10 @@ def find_by_rules(
     """Changes by the published rules.
 
     Sequences are filtered; a pixel whose annual labels differ has changed between these years; the place is where the
-    sequence agrees best with a step from the old class to the new one. A change stays if it is permanent
-    (`run_length`), no season (`num_returns`) and not at the very start. The class before the first change, and of a
-    pixel without one, is what most of its maps say, weighted by their probabilities.
+    sequence, as the old class or another one, agrees best with a step. A change stays if it is permanent
+    (`is_permanent`), no season (`num_returns`) and not at the very start. The class after it is what most maps of half
+    a span say, at least those up to the end of the year; the class before the first change, and of a pixel without one,
+    what most of its maps say; both weighted by their probabilities.
 
     Args:
         labels: Sequence of every pixel.
@@ -149,15 +150,40 @@ def _of_block(
     parts = []
     for mark in line.marks[1:]:
         pixels = np.flatnonzero((smooth[mark] != now) & ~seasonal)
-        some, new = smooth.take(pixels, 1), smooth[mark, pixels]
-        place = step_place(some[: mark + 1], now[pixels], new, since[pixels])
-        is_kept = is_permanent(some, new, place, stable, rules.end_maps) & (place >= rules.start_maps)
-        kept, place, new = pixels[is_kept], place[is_kept], new[is_kept]
+        some, one = smooth.take(pixels, 1), np.ones(len(pixels), np.uint8)
+        # Another class or not: what land becomes is often told as one class in summer and another one in winter.
+        other = (some != now[pixels]).view(np.uint8)
+        place = step_place(other[: mark + 1], 0 * one, one, since[pixels])
+        is_kept = is_permanent(other, one, place, stable, rules.end_maps) & (place >= rules.start_maps)
+        kept, place = pixels[is_kept], place[is_kept]
+        new = became(some[:, is_kept], top.take(kept, 1), now[kept], (place, mark, line.half), num_classes)
         parts.append((kept, place, new))
         now[kept], since[kept] = new, place
     pixel, place, new = joined_places(parts)
     base = votes(labels, top, before_first(len(labels), labels.shape[1], pixel, place), num_classes)
     return settled(labels, top, base, (pixel, place, new), line)
+
+
+def became(
+    labels: UInt8[np.ndarray, "s n"],
+    top: UInt8[np.ndarray, "s n"],
+    old: UInt8[np.ndarray, " n"],
+    when: tuple[Int64[np.ndarray, " n"], int, int],
+    num_classes: int,
+) -> UInt8[np.ndarray, " n"]:
+    """What land became that was `old`: the likeliest other class from a place on.
+
+    Args:
+        labels: Sequences.
+        top: Probability of each label, 0-255.
+        old: Label before.
+        when: The first place that counts, the last one, and how many do at least, even where it is later.
+        num_classes: Classes of the legend.
+    """
+    place, last, num = when
+    number = np.arange(len(labels))[:, None]
+    here = (number >= place) & (number <= np.maximum(last, place + num - 1)) & (labels != old)
+    return votes(labels, top, here, num_classes)
 
 
 def smoothed(labels: UInt8[np.ndarray, "s n"], rules: Rules) -> UInt8[np.ndarray, "s n"]:
