@@ -42,7 +42,7 @@ sys.path.append(str(ROOT))
 from tests.series.plain import find_by_dates, find_by_pixels
 
 from landweave.legend import LandClass, Legend
-from landweave.models.series.transformer import Transformer
+from landweave.models.series.transformer import Layer, Transformer
 from landweave.raster.read import read_map
 from landweave.series.change import Rules, find_by_rules
 from landweave.series.changes import ChangeJob, find_changes
@@ -80,7 +80,8 @@ def multiply_adds(made: Transformer, num_spans: int) -> tuple[int, int]:
     attention = 2 * SPAN * width
     layer = 4 * width**2 + 2 * width * hidden + attention
     # The last layer asks for one date, and each head answers from the dates as they are.
-    last = 4 * width**2 + 2 * width * hidden + made.get_submodule("layers.0").heads * attention
+    layer_0: Layer = made.layers[0]  # type: ignore[assignment]
+    last = 4 * width**2 + 2 * width * hidden + layer_0.heads * attention
     whole = SPAN * (date + (len(made.layers) - 1) * layer) + last + width * NUM_CLASSES
     num_dates = num_spans - 1 + SPAN
     # Spans whose first attention is computed together look at each other's dates too, in vain.

@@ -147,4 +147,4 @@ def test_many_events_at_once_are_as_one_after_the_other(seed: int) -> None:
     for row, col in np.ndindex(BASE.shape):
         last = [one for one, here, _ in places if here[row, col]][-1:]
         told = [(one.from_id, one.to_id, (one.date - dt.date(1970, 1, 1)).days) for one in last] or [(0, 0, NO_DATE)]
-        assert (old[row, col], new[row, col], day[row, col]) == told[0]
+        assert [int(layer[row, col]) for layer in (old, new, day)] == list(told[0])
