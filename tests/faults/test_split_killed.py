@@ -9,9 +9,9 @@ from tests.faults import split_ranks
 from tests.parallel import launching
 
 
-@pytest.mark.parametrize(("who", "micro"), [(0, 0), (1, 1), (2, 3)])
+@pytest.mark.parametrize(("who", "micro"), [(0, 0), (1, 3)])
 def test_a_rank_that_dies_ends_the_others_with_its_name(who: int, micro: int) -> None:
-    """The first, which all others hear from; the middle one; the last, which they wait for gradients of."""
+    """The first, which all others hear from, and the middle one, which one waits for gradients of, one for more."""
     ended = launching.ended(3, split_ranks.__file__, who, micro)
     assert ended[who][0] == -signal.SIGKILL
     for rank, (code, said) in enumerate(ended):

@@ -42,12 +42,11 @@ def refused(out: Path, name: str, recipe: TrainRecipe, world: World) -> None:
 def main(folder: Path, out: Path) -> None:
     with make_world("cpu") as world:
         making.train(recipe(folder, placement=FIRST), out / "placed", world)
-        making.train(recipe(folder, placement=OTHER, pipeline="gpipe"), out / "other", world)
         (out / f"cluster-{world.rank}.toml").write_text(FAR_APART)
         auto = recipe(folder, placement="auto", cluster=out / f"cluster-{world.rank}.toml")
         making.train(auto, out / "auto", world)
         # Begun on one process, and by another placement; gone on with on one process.
-        making.train(recipe(folder, placement=OTHER), out / "begun alone", world)
+        making.train(recipe(folder, placement=OTHER, pipeline="gpipe"), out / "begun alone", world)
         making.stop_after(run(recipe(folder, placement=FIRST), out / "begun placed", world), STOPS)
         world.wait()
         making.stop_after(run(recipe(folder, placement=FIRST), out / "moved", world), STOPS)
