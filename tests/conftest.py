@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.shapes import install
 
 from landweave.jobs.worker import num_cores
 
@@ -17,6 +18,7 @@ from landweave.jobs.worker import num_cores
 # The same examples every time: a change is to blame for a failure, not the draw.
 settings.register_profile("landweave", deadline=None, derandomize=True)
 settings.load_profile("landweave")
+install()
 # Workers of pytest-xdist that each compute on all cores wait for one another. What they start takes it over.
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(num_cores() // workers, 1)))

@@ -71,7 +71,8 @@ class Started:
     def returncode(self) -> int | None:
         return self._process.exitcode
 
-    poll = returncode.fget
+    def poll(self) -> int | None:
+        return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
         # It may end between the question and the signal.

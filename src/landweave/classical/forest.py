@@ -133,7 +133,7 @@ def fit(
     return joined(trees, [_shares(tree, grown.classes_, num_classes) for tree in trees], x.shape[1])
 
 
-def joined(trees: Sequence[Any], leaves_of: Sequence[Float32[np.ndarray, "leaves k"]], num_features: int) -> Forest:
+def joined(trees: Sequence[Any], leaves_of: Sequence[Float32[np.ndarray, "_ k"]], num_features: int) -> Forest:
     """Trees of scikit-learn as one forest.
 
     Args:

@@ -45,7 +45,7 @@ class ImageSums:
     def of(
         cls,
         told: Shaped[np.ndarray, "c h w"],
-        truth: Shaped[np.ndarray, "c h w"],
+        truth: Shaped[np.ndarray, "_ _ _"],
         valid: Bool[np.ndarray, "h w"] | None = None,
         window_px: int = WINDOW_PX,
     ) -> ImageSums:

@@ -45,7 +45,7 @@ class Likeness:
     def of(
         cls,
         told: Float32[np.ndarray, "c h w"],
-        truth: Float32[np.ndarray, "c h w"],
+        truth: Float32[np.ndarray, "_ _ _"],
         valid: Bool[np.ndarray, "h w"] | None = None,
         peak: float = 1.0,
     ) -> Likeness:

@@ -80,10 +80,10 @@ def regular(
         last = _picked(before, (ahead <= day).sum(0) - 1, -1)
         first = _picked(after, (ahead < day).sum(0), len(valid))
         back, forth = _gap(ahead, last, day), _gap(ahead, first, day)
-        has_back, has_forth = back <= limit_days, forth <= limit_days
+        has_back, has_forth = np.asarray(back <= limit_days), np.asarray(forth <= limit_days)
         found[place] = has_back | has_forth
         share = _share(back, forth, has_back, has_forth, how)
-        out[place] = _between(values, last, first, share, found[place])
+        out[place] = _between(values, last, first, share, found[place, ...])
     return out, found
 
 
