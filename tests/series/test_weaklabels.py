@@ -163,6 +163,18 @@ def test_a_wrong_label_is_not_stable() -> None:
     np.testing.assert_array_equal(np.flatnonzero(~everywhere), [2, 30, 40])
 
 
+def test_a_place_that_is_less_itself_in_one_year_than_in_another_is_not_stable() -> None:
+    years, forests, label = grown()
+    # Half of the dates of the last year are another class's: its forest still tells the label, by fewer trees.
+    years[2019].values[7, 1] = years[2019].values[30, 1]
+    own = [forests[year][0].predict_probabilities(years[year].flat)[7, 0] for year in (2018, 2019)]
+    assert own[0] - own[1] > 0
+    at = [agreement(label, ONE, years, forests, fall=own[0] - own[1] + step)[1] for step in (-0.01, 0.01)]
+    assert not at[0][7]
+    assert at[1][7] == (own[1] >= 0.5)
+    assert at[0][:7].all()
+
+
 def test_every_part_of_the_land_is_judged_by_its_own_forest() -> None:
     years, forests, label = grown()
     fold = (np.arange(41) % 2).astype(np.int64)

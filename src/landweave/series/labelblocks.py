@@ -211,7 +211,8 @@ def stable(task: BlockTask) -> Summary:
     if len(seen.label):
         years = {year: _annual_of(order, seen.values, seen.valid, year) for year in sorted(set(order.years))}
         fold = _folds(order, seen.place + np.array([task.tile.core.row, task.tile.core.col]))
-        agreed, everywhere = agreement(seen.label, fold, years, _forests(order), threads())
+        forests, fall = _forests(order), order.job["fall"]
+        agreed, everywhere = agreement(seen.label, fold, years, forests, num_threads=threads(), fall=fall)
         out[tuple(seen.place[everywhere].T)] = seen.label[everywhere]
         counts = _stable_counts(order, seen, agreed, everywhere) | _part_counts(task, out)
     write_tile(task.path, order.legend.to_ids(out)[None], task.tile.core.on(order.grid), nodata=order.legend.nodata)

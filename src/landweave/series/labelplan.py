@@ -65,6 +65,8 @@ class LabelJob(Config):
     """Parts of the land, each judged by forests that were grown on the others; 1: by forests that were grown on it."""
     fold_px: int = Field(default=64, ge=1)
     """Edge of the squares of land that are of one such part, in pixels."""
+    fall: float = Field(default=0.3, ge=0, le=1)
+    """Most by which the forests' probability of a stable pixel's label may differ between the years; 1: by any."""
     points: int = Field(default=12_000, ge=1)
     """Stable pixels to draw in all, in proportion to the map's classes; training, validation and test together."""
     per_class: int | None = Field(default=None, ge=1)

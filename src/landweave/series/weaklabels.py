@@ -132,7 +132,9 @@ def agreement(
     fold: Int64[np.ndarray, " n"],
     years: Mapping[int, Annual],
     forests: Mapping[int, Sequence[Forest]],
+    *,
     num_threads: int = 1,
+    fall: float = 1.0,
 ) -> tuple[dict[int, Bool[np.ndarray, " n"]], Bool[np.ndarray, " n"]]:
     """Where each year's forest tells the label of the old map, and where all of them do: the stable places.
 
@@ -144,14 +146,21 @@ def agreement(
         years: Their series.
         forests: Of every year one for each part of the land.
         num_threads: For the forests.
+        fall: Places whose label is less likely by more than this in one year than in another are not stable: most of
+            the year in which it changed a place is still what it was.
     """
     agreed: dict[int, Bool[np.ndarray, " n"]] = {}
     known = label != IGNORE
+    least, most = np.full(len(label), np.inf), np.full(len(label), -np.inf)
     for year, series in years.items():
-        told = np.empty(len(label), np.int64)
+        told, own = np.empty(len(label), np.int64), np.zeros(len(label))
         for number, one in enumerate(forests[year]):
-            here = fold == number
-            if here.any():
-                told[here] = one.predict_probabilities(series.flat[here], num_threads).argmax(1)
+            here = np.flatnonzero(fold == number)
+            if here.size:
+                found = one.predict_probabilities(series.flat[here], num_threads)
+                told[here] = found.argmax(1)
+                own[here] = found[np.arange(len(here)), np.where(known[here], label[here], 0)]
         agreed[year] = known & series.seen & (told == label)
-    return agreed, np.logical_and.reduce(list(agreed.values()))
+        np.minimum(least, own, out=least)
+        np.maximum(most, own, out=most)
+    return agreed, np.logical_and.reduce([*agreed.values(), most - least <= fall])
