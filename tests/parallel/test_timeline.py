@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from tests.parallel.planning import branched, chain, layer, ranks
 
@@ -101,3 +103,65 @@ def test_gradients_of_replicas_are_summed_while_earlier_layers_go_back() -> None
 def test_nothing_to_do_takes_no_time() -> None:
     assert split(chain(layer(0)), "0", ranks(1)).step_s == 0
     assert split(chain(layer(0)), "0", ranks(1)).bubble == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "micro", "seconds"),
+    [
+        # One micro-batch passes from rank to rank and back: nothing is gained.
+        ("0", 1, 3 * 6),
+        ("0: a; 1", 1, 3 * 6),
+        ("0: a; 1: b; 2", 1, 3 * 6),
+        ("0: a..b; 1", 1, 3 * 6),
+        # Of four, the rank with two layers goes on all the time, but for two seconds until the first comes back.
+        ("0", 4, 4 * 18),
+        ("0: a..b; 1", 4, 4 * 12 + 2),
+    ],
+)
+def test_steps_of_three_layers_that_can_be_reckoned_by_hand(line: str, micro: int, seconds: float) -> None:
+    # Two seconds forward and four back for each layer, of each micro-batch.
+    profile = chain(*[layer(2, 4, 1)] * 3)
+    placement = parse({"trunk": line}, profile.names)
+    made = play(Plan(placement, num_micro=micro, batch=micro), profile, ranks(placement.num_ranks))
+    assert made.step_s == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("schedule", ["gpipe", "1f1b"])
+@pytest.mark.parametrize("micro", [1, 2, 3, 8])
+def test_all_work_is_done_once_and_no_rank_does_two_things_at_once(schedule: Schedule, micro: int) -> None:
+    profile = branched(
+        hsi={"conv": layer(3, 5, 8), "pool": layer(1, 1, 4)}, rgb={"conv": layer(1, 2, 8)}, trunk={"dense": layer(1, 2)}
+    )
+    on = ranks(3, link={"latency_us": 1e5, "gigabytes_per_s": 4e-9}, shared=[{"ranks": [0, 1, 2], "cores": 2}])
+    placement = parse({"hsi": "0: conv; 2", "rgb": "1", "trunk": "2"}, profile.names)
+    made = play(Plan(placement, num_micro=micro, batch=micro, schedule=schedule), profile, on)
+    for rank in range(3):
+        mine = sorted((span for span in made.spans if span.rank == rank), key=lambda span: span.begin_s)
+        assert all(one.end_s <= other.begin_s + 1e-9 for one, other in itertools.pairwise(mine))
+        done = [(span.doing, span.micro) for span in mine]
+        runs = len(placement.of_rank(rank))
+        for number in range(micro):
+            assert done.count(("forward", number)) == done.count(("backward", number)) == runs
+    assert made.step_s == pytest.approx(max(span.end_s for span in made.spans))
+    # Nobody goes back before having gone forward.
+    for number in range(micro):
+        forward = max(span.end_s for span in made.spans if (span.doing, span.micro) == ("forward", number))
+        first = min(span.begin_s for span in made.spans if (span.doing, span.micro) == ("backward", number))
+        assert first >= forward - 1e-9
+
+
+@pytest.mark.parametrize(("cores", "seconds"), [(1, 12.0), (2, 6.0), (3, 6.0), (1.5, 8.0)])
+def test_two_ranks_on_so_many_cores(cores: float, seconds: float) -> None:
+    alone = chain(layer(6))
+    on = ranks(2, shared=[{"ranks": [0, 1], "cores": cores}])
+    made = play(Plan(whole(alone.names), replicas=2, batch=2, training=False), alone, on)
+    assert made.step_s == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("num", "times"), [(2, 1.0), (3, 4 / 3), (4, 1.5), (8, 1.75)])
+def test_sums_over_ranks_take_what_a_ring_takes(num: int, times: float) -> None:
+    profile = chain(layer(1, 1, gradient_bytes=100))
+    on = ranks(num, link={"latency_us": 1000.0, "gigabytes_per_s": 100e-9})
+    made = play(Plan(whole(profile.names), replicas=num, batch=num), profile, on)
+    # 2 (n - 1) messages of 1/n of the bytes each (Patarasu and Yuan 2009).
+    assert made.step_s == pytest.approx(2 + times + 2 * (num - 1) * 0.001)
