@@ -22,7 +22,7 @@ from landweave.tiling import Window
 _ALL = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 _SCALE = 1e-4
 # What spreadsheets count days from, in days since 1970.
-_EXCEL = int(days(["1899-12-30"])[0])
+_EXCEL = int(days("1899-12-30"))
 _SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _MOST_CLOUD = 40
 

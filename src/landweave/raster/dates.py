@@ -14,7 +14,7 @@ How = Literal["linear", "nearest"]
 """How a date is filled: from a line between its valid neighbours, or from the nearest of them."""
 
 
-def days(dates: Any) -> Int64[np.ndarray, " t"]:
+def days(dates: Any) -> Int64[np.ndarray, "..."]:
     """Days since the first of January 1970, of `datetime64`, dates, or texts such as "2020-07-01"."""
     return np.asarray(dates, "datetime64[D]").astype(np.int64)
 
