@@ -21,6 +21,7 @@ SIZES = {
     "houston-20": 20,  # IEEE GRSS DFC 2018
     "buildings": 2,
     "simulated-8": 8,
+    "simulated-crops": 9,
 }
 
 

@@ -124,8 +124,8 @@ UNKNOWN = [
     ({"network": "unett"}, ConfigError, ("unett", "unet", "name a known network")),
     ({"arguments": {"widht": 8}}, ConfigError, ("widht", "width", "mend")),
     ({"bands": ("B99", "B04")}, SensorError, ("B99", "B0", "bands")),
-    ({"sensor": "landsat-8-c2l2"}, SensorError, ("sentinel-2-l2a", "landsat-8-c2l2", "archive of that sensor")),
-    ({"legend": "corine-44"}, LegendError, ("squares", "corine-44", "archive with that legend")),
+    ({"sensor": "landsat-8-c2l2"}, SensorError, ("sentinel-2-l2a", "landsat-8-c2l2", "what has that sensor")),
+    ({"legend": "corine-44"}, LegendError, ("squares", "corine-44", "what has that legend")),
     ({"loss": {"class_weights": {"watr": 2.0}}}, LegendError, ("watr", "water", "squares")),
 ]
 

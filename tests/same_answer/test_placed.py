@@ -26,7 +26,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("name", ["placed", "other", "auto", "begun alone", "begun placed", "moved"])
+@pytest.mark.parametrize("name", ["placed", "auto", "begun alone", "begun placed", "moved"])
 def test_the_card_is_that_of_one_process(out: Path, name: str) -> None:
     """Weights, figures, thresholds and log; a checkpoint of any placement is gone on with in any other."""
     assert making.told(out / name) == making.told(out / "alone") != []
