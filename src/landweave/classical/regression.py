@@ -94,7 +94,7 @@ def fit_forest(
         )
     grown = RandomForestRegressor(
         num_trees, min_samples_leaf=min_leaf, max_features=1 / 3, random_state=seed, n_jobs=num_threads
-    ).fit(x, y)
+    ).fit(x, y[:, 0] if y.shape[1] == 1 else y)
     trees = [tree.tree_ for tree in grown.estimators_]
     leaves = [tree.value[tree.children_left < 0][:, :, 0].astype(np.float32) for tree in trees]
     return joined(trees, leaves, x.shape[1])
