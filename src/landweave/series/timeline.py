@@ -37,8 +37,9 @@ class Timeline:
         return len(self.ends)
 
     def year_of(self, day: int) -> int:
-        """The year into whose map a change of that day is put; one of the years that have a map."""
-        return min(max(date_of(day).year, self.years[0]), self.years[-1])
+        """The year into whose map a change of that day is put: its own, or the next one that has a map, or the last."""
+        year = date_of(day).year
+        return next((own for own in self.years if own >= year), self.years[-1])
 
 
 def date_of(day: int) -> dt.date:
