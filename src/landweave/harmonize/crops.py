@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 from odc.geo.geobox import GeoBox
-from pydantic import Field, field_validator
+from pydantic import Field, PositiveFloat, field_validator
 
 from landweave.atomic import locked
 from landweave.classical import store
@@ -45,9 +45,9 @@ class CropsJob(Config):
     """What is taken of every scene, by role, so that sensors may be mixed."""
     model: Literal["svm", "forest", "linear"] = "svm"
     """What classifies; a support vector machine's C and gamma are searched for."""
-    strengths: tuple[float, ...] = (1.0, 10.0, 100.0)
+    strengths: tuple[PositiveFloat, ...] = Field(default=(1.0, 10.0, 100.0), min_length=1)
     """Values of C to try."""
-    gammas: tuple[float, ...] = (0.1, 0.3, 1.0)
+    gammas: tuple[PositiveFloat, ...] = Field(default=(0.1, 0.3, 1.0), min_length=1)
     """Values of gamma to try, as multiples of one over the number of features."""
     folds: int = Field(default=5, ge=2)
     """Parts of the cross-validation."""
