@@ -14,7 +14,7 @@ from landweave.datasets.pairshard import PairCut, place
 from landweave.errors import SampleError
 from landweave.legend import IGNORE, Legend
 from landweave.patches.sample import SPLITS, Split
-from landweave.patches.split import Fractions, deal_by_class
+from landweave.patches.split import Fractions, check_fractions, deal_by_class
 from landweave.raster.files import grid_of
 from landweave.raster.read import read_map
 from landweave.tiling import Window
@@ -78,7 +78,12 @@ class Spots:
 
 
 def wanted(choice: Choice) -> dict[Split, int]:
-    """Patches of each class in each part."""
+    """Patches of each class in each part.
+
+    Raises:
+        SplitError: Fractions are no fractions.
+    """
+    check_fractions(choice.fractions)
     train = choice.fractions[0]
     return {
         part: round(choice.per_class * fraction / train) if fraction else 0

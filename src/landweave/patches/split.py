@@ -91,6 +91,20 @@ class Blocks:
                     yield (block[0], block[1]), window
 
 
+def check_fractions(fractions: Fractions) -> None:
+    """Return when these are shares of parts, some of it for training.
+
+    Raises:
+        SplitError: They are not.
+    """
+    if min(fractions) < 0 or not math.isclose(sum(fractions), 1, abs_tol=1e-6) or not fractions[0]:
+        raise SplitError(
+            f"fractions {fractions}",
+            "three numbers for train, validation, test, the first above 0, with sum 1",
+            "set them, for example --set fractions=[0.6,0.2,0.2]",
+        )
+
+
 def deal(blocks: Iterable[str], fractions: Fractions, seed: int) -> dict[str, Split]:
     """A part for each block: at random, with the wanted fractions as nearly as whole blocks allow.
 
@@ -102,13 +116,8 @@ def deal(blocks: Iterable[str], fractions: Fractions, seed: int) -> dict[str, Sp
     """
     # Sorted, because the order in which scenes come must not decide who is tested.
     names = sorted(set(blocks))
+    check_fractions(fractions)
     wanted = [split for split, fraction in zip(SPLITS, fractions, strict=True) if fraction > 0]
-    if min(fractions) < 0 or not math.isclose(sum(fractions), 1, abs_tol=1e-6) or "train" not in wanted:
-        raise SplitError(
-            f"fractions {fractions}",
-            "three numbers for train, validation, test, the first above 0, with sum 1",
-            "set them, for example --set fractions=[0.6,0.2,0.2]",
-        )
     if len(names) < len(wanted):
         raise SplitError(
             f"{len(names)} blocks for the parts {', '.join(wanted)}",
