@@ -1,187 +1,222 @@
-"""One shard of pairs: merging of scenes, patches that overlap read at once, one mask for both views, counts."""
+"""Pairs of one shard: what both sensors see of a patch, which scene comes first, and what is left away and counted."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
 from rasterio import Affine
-from rasterio import open as opened
-from tests.datasets import pair_making as making
+from tests.datasets.pair_making import LEGEND
 
-from landweave.datasets import pairs, pairshard
-from landweave.datasets.pairs import PairChoice, Rasters, Source
-from landweave.datasets.pairshard import PairCut, PairTask, cut_pairs
-from landweave.patches.sample import Counts
-from landweave.raster.catalog import read_catalog
-from landweave.raster.scene import Scene
+from landweave.datasets.pairs import PairChoice, Rasters, Source, make_pair_layout
+from landweave.datasets.pairshard import PairCut, PairTask, cut_pairs, place, probe_pairs
+from landweave.errors import GridError, SceneError, SensorError
+from landweave.patches.extract import hull
+from landweave.raster.scene import BandFile, Scene
+from landweave.raster.write import write_map, write_tile
+from landweave.sensors import sensor
 from landweave.tiling import Window
 
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shard")
-    making.write_place(folder)
-    return folder
+RGB, HSI = ("R", "G", "B"), ("H01", "H02")
+TAKEN = dt.datetime(2018, 2, 16, tzinfo=dt.UTC)
 
 
-def scenes(place: Path, sensor: str) -> tuple[Scene, ...]:
-    found = (scene for scene in read_catalog(place / "catalog.parquet") if scene.sensor.name == sensor)
-    return tuple(sorted(found, key=lambda scene: scene.grid.boundingbox.left))
+def grid(num: int, pixel_m: float, left: float = 0.0) -> GeoBox:
+    return GeoBox((num, num), Affine(pixel_m, 0, 500_000 + left, 0, -pixel_m, 3_300_000), "EPSG:32615")
 
 
-def task(place: Path, folder: Path, *cuts: PairCut, min_valid: float = 1.0) -> PairTask:
-    finer, other = scenes(place, "aerial-rgb"), scenes(place, "airborne-48")
-    sources = Source(finer, ("R", "G", "B")), Source(other, making.HSI)
-    rasters = Rasters(*sources, place / "classes.tif", making.LEGEND)
-    layout = pairs.make_pair_layout(PairChoice(patch_px=8, pixels="own"), rasters)
-    return PairTask("00000", folder, layout, rasters.grid, 8, finer, other, cuts, min_valid)
+FINE, COARSE = grid(16, 0.5), grid(8, 1.0)
 
 
-def cut(row: int, col: int, label: int = 0, block: str = "0_0") -> PairCut:
-    return PairCut(f"{row + 4}_{col + 4}", row, col, label, block, "train")
+def scene(path: Path, values: np.ndarray, where: GeoBox, nodata: float | None = 0) -> Scene:
+    """A scene of one file; three bands are a picture, two are of the spectrometer."""
+    write_tile(path, values, where, nodata=nodata)
+    known, names = (sensor("aerial-rgb"), RGB) if len(values) == 3 else (sensor("airborne-48"), HSI)
+    files = {name: BandFile(str(path), number + 1, nodata=nodata) for number, name in enumerate(names)}
+    return Scene(path.stem, known, TAKEN, where, files)
 
 
-def shard(folder: Path) -> dict[str, np.ndarray]:
-    (path,) = folder.rglob("*.h5")
+def picture(path: Path, level: int = 100, where: GeoBox = FINE, **holes: Any) -> Scene:
+    """Each pixel of a band is its row beside a level: what was cut tells where it lay."""
+    numbers = np.zeros((3, *where.shape), np.uint8) + np.arange(where.shape[0], dtype=np.uint8)[:, None]
+    numbers += np.array([level, level + 20, level + 40], np.uint8)[:, None, None]
+    return scene(path, _with_hole(numbers, **holes), where)
+
+
+def cube(path: Path, where: GeoBox = COARSE, **holes: Any) -> Scene:
+    numbers = np.zeros((2, *where.shape), np.uint16) + np.arange(where.shape[1], dtype=np.uint16) * 10
+    numbers += np.array([500, 900], np.uint16)[:, None, None]
+    return scene(path, _with_hole(numbers, **holes), where)
+
+
+def _with_hole(numbers: np.ndarray, hole: tuple[slice, slice] | None = None) -> np.ndarray:
+    if hole is not None:
+        numbers[(slice(None), *hole)] = 0
+    return numbers
+
+
+def spot(row: int, col: int, label: int = 0, block: str = "0_0") -> PairCut:
+    return PairCut(f"{row}_{col}", row, col, label, block, "train")
+
+
+def task(folder: Path, finer: tuple[Scene, ...], other: tuple[Scene, ...], *cuts: PairCut, **more: Any) -> PairTask:
+    labels = folder / "labels.tif"
+    write_map(labels, LEGEND.to_ids(np.zeros(FINE.shape, np.uint8)), FINE, LEGEND)
+    choice = PairChoice(patch_px=more.pop("patch_px", 4), pixels=more.pop("pixels", "own"))
+    layout = make_pair_layout(choice, Rasters(Source(finer, RGB), Source(other, HSI), labels, LEGEND))
+    told = PairTask("00007", folder / "archive", layout, FINE, choice.patch_px, finer, other, cuts, 1.0)
+    return replace(told, **more)
+
+
+def read_back(told: PairTask) -> dict[str, np.ndarray]:
+    """The one shard of a task, by h5py alone."""
+    (path,) = sorted(told.folder.rglob("*00007*.h5"))
     with h5py.File(path) as file:
-        found: dict[str, np.ndarray] = {}
-
-        def note(name: str, each: object) -> None:
-            if isinstance(each, h5py.Dataset):
-                found[name.rpartition("/")[2]] = each[()]
-
-        file.visititems(note)
-        return found
+        return {name: np.asarray(file[name]) for name in ("data_0.5m", "target_1m", "classes", "valid") if name in file}
 
 
-def pixels(place: Path, name: str) -> np.ndarray:
-    with opened(place / "scenes" / f"{name}.tif") as file:
-        return np.asarray(file.read())
+def test_both_views_show_the_same_land(tmp_path: Path) -> None:
+    told = task(tmp_path, (picture(tmp_path / "p.tif"),), (cube(tmp_path / "c.tif"),), spot(2, 4, 3), spot(8, 10, 1))
+    assert told.num_patches == 2
+    assert cut_pairs(told) == {"patches": 2}
+    found = read_back(told)
+    assert found["data_0.5m"].shape == (2, 3, 4, 4) and found["target_1m"].shape == (2, 2, 2, 2)
+    # Rows of the picture from 2 on, columns of the cube from 4 / 2 on.
+    assert found["data_0.5m"][0, 0, :, 0].tolist() == [102, 103, 104, 105]
+    assert found["data_0.5m"][1, :, 0, 0].tolist() == [108, 128, 148]
+    assert found["target_1m"][0, :, 0].tolist() == [[520, 530], [920, 930]]
+    assert found["target_1m"][1, 0].tolist() == [[550, 560], [550, 560]]
+    assert found["classes"].tolist() == [[0, 0, 0, 1], [0, 1, 0, 0]]
+    assert found["valid"].shape == (2, 2, 2) and found["valid"].all()
 
 
-def test_views_are_the_pixels_of_their_files(place: Path, tmp_path: Path) -> None:
-    # One patch of each half of the picture, and one over the seam.
-    places = [(2, 4), (40, 60), (20, 44)]
-    summary = cut_pairs(task(place, tmp_path, *(cut(row, col, label) for label, (row, col) in enumerate(places))))
-    assert summary == {"patches": 3}
-    found = shard(tmp_path)
-    whole, cube = np.concatenate([pixels(place, "west"), pixels(place, "east")], 2), pixels(place, "cube")
-    for index, (row, col) in enumerate(places):
-        np.testing.assert_array_equal(found["data_0.5m"][index], whole[:, row : row + 8, col : col + 8])
-        half_row, half_col = row // 2, col // 2
-        np.testing.assert_array_equal(
-            found["target_1m"][index], cube[:, half_row : half_row + 4, half_col : half_col + 4]
-        )
-        assert found["classes"][index].argmax() == index
-    assert found["valid"].all()
+def test_a_patch_is_the_same_whatever_is_cut_beside_it(tmp_path: Path) -> None:
+    scenes = (picture(tmp_path / "p.tif"),), (cube(tmp_path / "c.tif"),)
+    together = task(tmp_path, *scenes, spot(0, 0), spot(6, 2), spot(12, 12))
+    cut_pairs(together)
+    whole = read_back(together)
+    for number, one in enumerate(together.cuts):
+        alone = replace(together, folder=tmp_path / f"alone{number}", cuts=(one,))
+        cut_pairs(alone)
+        for name, values in read_back(alone).items():
+            assert np.array_equal(values[0], whole[name][number]), (name, number)
 
 
-def test_the_order_of_what_is_read_together_changes_no_patch(place: Path, tmp_path: Path) -> None:
-    cuts = [cut(row, col) for row in (0, 6, 30) for col in (0, 8, 50)]
-    cut_pairs(task(place, tmp_path / "together", *cuts))
-    cut_pairs(task(place, tmp_path / "alone", *(replace(each, block=each.id) for each in cuts)))
-    one, other = shard(tmp_path / "together"), shard(tmp_path / "alone")
-    for name in ("data_0.5m", "target_1m", "valid"):
-        assert len(one[name]) == 9
-        np.testing.assert_array_equal(one[name], other[name])
-
-
-@pytest.mark.parametrize(("min_valid", "num"), [(0.0, 3), (0.25, 3), (0.5, 2), (0.51, 1), (1.0, 1)])
-def test_patches_that_reach_beyond_a_raster(place: Path, tmp_path: Path, min_valid: float, num: int) -> None:
-    # All of it, half of it, a quarter of it, and nothing on the land that both see.
-    cuts = [cut(88, 88), cut(92, 88), cut(92, 92), cut(96, 96)]
-    summary = cut_pairs(task(place, tmp_path, *cuts, min_valid=min_valid))
-    assert summary == {"patches": num, "left: too few pixels that both sensors see": 4 - num}
-    valid = shard(tmp_path)["valid"]
-    assert valid.mean((1, 2)).tolist() == [1.0, 0.5, 0.25][:num]
-
-
-def test_nothing_is_written_where_no_patch_is_kept(place: Path, tmp_path: Path) -> None:
-    summary = cut_pairs(task(place, tmp_path, cut(96, 96), cut(200, 0)))
-    assert summary == {"patches": 0, "left: too few pixels that both sensors see": 2}
-    assert not list(tmp_path.rglob("*.h5"))
-
-
-def test_what_one_sensor_lacks_is_not_valid_for_either(place: Path, tmp_path: Path) -> None:
-    # Only the western half of the picture: of the patch over the seam, half is seen by both.
-    made = task(place, tmp_path, cut(20, 44), min_valid=0.25)
-    cut_pairs(replace(made, finer=made.finer[:1]))
-    valid = shard(tmp_path)["valid"]
-    assert valid[0].tolist() == [[True, True, False, False]] * 4
-
-
-def test_where_several_scenes_see_a_place_the_first_one_counts(place: Path) -> None:
-    made = task(place, place / "unused", cut(20, 44))
-    west, east = made.finer
-    view, land = made.layout.views[0], Window(20, 44, 8, 8).on(made.grid)
-    one, seen = pairshard._merged((west, east), view, land)
-    other, both = pairshard._merged((west, east, east, west), view, land)
-    assert seen.all() and both.all()
-    np.testing.assert_array_equal(one, other)
-    # Scenes that lie elsewhere are not opened, not even where their files are gone.
-    gone = replace(east, id="gone")
-    first, there = pairshard._merged((west, gone), view, Window(20, 4, 8, 8).on(made.grid))
-    assert there.all()
-    np.testing.assert_array_equal(first, pixels(place, "west")[:, 20:28, 4:12])
-
-
-def test_no_scene_sees_nothing(place: Path) -> None:
-    made = task(place, place / "unused", cut(0, 0))
-    values, seen = pairshard._merged((), made.layout.views[0], Window(0, 0, 8, 8).on(made.grid))
-    assert values.shape == (3, 8, 8)
-    assert not values.any() and not seen.any()
+def test_of_several_scenes_the_first_one_counts_and_the_next_one_fills_its_holes(tmp_path: Path) -> None:
+    first = picture(tmp_path / "first.tif", 10, hole=(slice(4, 8), slice(None)))
+    second = picture(tmp_path / "second.tif", 100)
+    far = picture(tmp_path / "far.tif", 200, grid(16, 0.5, left=5000))
+    told = task(tmp_path, (first, far, second), (cube(tmp_path / "c.tif"),), spot(2, 2))
+    assert cut_pairs(told) == {"patches": 1}
+    assert read_back(told)["data_0.5m"][0, 0, :, 0].tolist() == [12, 13, 104, 105]
 
 
 @pytest.mark.parametrize(
-    ("dx", "dy", "meets"),
-    [(0, 0, True), (47, 0, True), (48, 0, False), (-48, 0, False), (0, 48, False), (0, -47.5, True), (30, 30, True)],
-)
-def test_boxes_that_only_touch_do_not_meet(dx: float, dy: float, meets: bool) -> None:
-    one = making.grid(0.5)
-    other = type(one)(one.shape, Affine.translation(dx, dy) * one.affine, one.crs)
-    assert pairshard._meets(one, other) is pairshard._meets(other, one) is meets
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "together"),
+    ("fine_hole", "coarse_hole", "seen"),
     [
-        (cut(0, 0), cut(127, 127), True),
-        (cut(0, 0), cut(128, 0), False),
-        (cut(0, 127), cut(0, 128), False),
-        (cut(130, 0), cut(140, 20), True),
-        (cut(0, 0), cut(1, 1, block="0_1"), False),
+        (None, None, [[True, True], [True, True]]),
+        # One fine pixel that lacks is a whole coarse one that not both see.
+        ((slice(0, 1), slice(3, 4)), None, [[True, False], [True, True]]),
+        (None, (slice(1, 2), slice(0, 1)), [[True, True], [False, True]]),
+        ((slice(0, 2), slice(0, 4)), (slice(1, 2), slice(1, 2)), [[False, False], [True, False]]),
     ],
 )
-def test_patches_of_one_place_are_read_together(one: PairCut, other: PairCut, together: bool) -> None:
-    assert (pairshard.place(one) == pairshard.place(other)) is together
+def test_a_pixel_is_valid_where_both_see_all_of_it(
+    tmp_path: Path, fine_hole: Any, coarse_hole: Any, seen: list[list[bool]]
+) -> None:
+    scenes = (picture(tmp_path / "p.tif", hole=fine_hole),), (cube(tmp_path / "c.tif", hole=coarse_hole),)
+    told = task(tmp_path, *scenes, spot(0, 0), min_valid=0.25)
+    assert cut_pairs(told) == {"patches": 1}
+    found = read_back(told)
+    assert found["valid"][0].tolist() == seen
+    # What one of them does not see is not stored of the other one either.
+    assert ((found["target_1m"][0, 0] > 0) == np.array(seen)).all()
+    assert ((found["data_0.5m"][0, 0] > 0) == np.array(seen).repeat(2, 0).repeat(2, 1)).all()
 
 
-def test_parts_are_cut_at_each_views_own_pixels() -> None:
-    values = np.arange(3 * 8 * 8).reshape(3, 8, 8)
-    inside = Window(4, 2, 4, 4)
-    assert pairshard._part(values, inside, 4, 4).tolist() == values[:, 4:8, 2:6].tolist()
-    # A view whose pixels are twice as large has half of them; one of half the size twice as many.
-    assert pairshard._part(values, inside, 2, 4).tolist() == values[:, 2:4, 1:3].tolist()
-    assert pairshard._part(values[0], Window(0, 2, 2, 2), 4, 2).tolist() == values[0, 0:4, 4:8].tolist()
-    assert pairshard._shape(Window(0, 0, 24, 40), 4, 8) == (12, 20)
+@pytest.mark.parametrize(("share", "kept"), [(0.0, 1), (0.75, 1), (0.76, 0), (1.0, 0)])
+def test_patches_with_too_few_pixels_are_left_away_and_counted(tmp_path: Path, share: float, kept: int) -> None:
+    scenes = (picture(tmp_path / "p.tif", hole=(slice(0, 1), slice(0, 1))),), (cube(tmp_path / "c.tif"),)
+    told = task(tmp_path, *scenes, spot(0, 0), min_valid=share)
+    counts = cut_pairs(told)
+    assert counts["patches"] == kept
+    assert sum(counts.values()) == 1
+    # No file where no patch is.
+    assert told.folder.exists() is bool(kept)
 
 
-def test_rows_say_where_a_patch_lies_and_of_what_it_is(place: Path) -> None:
-    made = task(place, place / "unused", cut(2, 4))
-    patch = pairshard._cut(made, pairshard._read(made, made.cuts), made.cuts[0], Counts())
-    assert patch is not None
-    row = patch.row
-    assert (row.id, row.split, row.block) == ("6_8", "train", "0_0")
-    assert row.bounds == (500_002.0, 3_299_995.0, 500_006.0, 3_299_999.0)
-    assert row.crs == "EPSG:32615"
-    assert (row.scene, row.source) == (made.finer[0].id, made.other[0].id)
-    assert row.datetime.startswith("2018-02-16T12:00:00")
+def test_a_patch_without_a_pixel_is_never_kept(tmp_path: Path) -> None:
+    scenes = (picture(tmp_path / "p.tif", hole=(slice(None), slice(None))),), (cube(tmp_path / "c.tif"),)
+    told = task(tmp_path, *scenes, spot(0, 0), spot(8, 8), min_valid=0.0)
+    assert cut_pairs(told) == {"patches": 0, "left: too few pixels that both sensors see": 2}
 
 
-def test_a_task_counts_what_it_cuts(place: Path) -> None:
-    assert task(place, place / "unused").num_patches == 0
-    assert task(place, place / "unused", cut(0, 0), cut(8, 8)).num_patches == 2
+def test_on_the_reference_grid_the_coarse_view_is_drawn_finer(tmp_path: Path) -> None:
+    scenes = (picture(tmp_path / "p.tif"),), (cube(tmp_path / "c.tif"),)
+    told = task(tmp_path, *scenes, spot(2, 4), pixels="reference")
+    pair = told.layout.pair
+    assert pair is not None and (pair.px, pair.pixel_size_m, told.layout.patch_px) == (4, 0.5, 4)
+    assert cut_pairs(told) == {"patches": 1}
+
+
+def test_files_that_are_gone_are_told_before_anything_is_cut(tmp_path: Path) -> None:
+    told = task(tmp_path, (picture(tmp_path / "p.tif"),), (cube(tmp_path / "c.tif"),), spot(0, 0))
+    probe_pairs([told])
+    probe_pairs([])
+    (tmp_path / "c.tif").unlink()
+    for act in (lambda: probe_pairs([told]), lambda: cut_pairs(told)):
+        with pytest.raises(SceneError) as caught:
+            act()
+        assert "c.tif" in caught.value.given and caught.value.expected and caught.value.do
+    assert not told.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("patch_px", "given"), [(3, "patches of 3 pixels of 0.5 m with pixels of 1 m"), (5, "patches of 5 pixels")]
+)
+def test_patches_that_cut_pixels_in_two_are_refused(tmp_path: Path, patch_px: int, given: str) -> None:
+    scenes = (picture(tmp_path / "p.tif"),), (cube(tmp_path / "c.tif"),)
+    with pytest.raises(GridError) as caught:
+        task(tmp_path, *scenes, patch_px=patch_px)
+    assert given in caught.value.given and "whole number" in caught.value.expected
+    assert "multiple of 2" in caught.value.do
+    # On the reference grid any number of pixels is whole.
+    assert task(tmp_path, *scenes, patch_px=patch_px, pixels="reference").layout.patch_px == patch_px
+
+
+def test_sensors_the_wrong_way_round_or_with_one_name_are_refused(tmp_path: Path) -> None:
+    fine, coarse = picture(tmp_path / "p.tif"), cube(tmp_path / "c.tif")
+    labels = tmp_path / "labels.tif"
+    write_map(labels, LEGEND.to_ids(np.zeros(FINE.shape, np.uint8)), FINE, LEGEND)
+    choice = PairChoice(patch_px=4, pixels="own")
+    with pytest.raises(GridError) as turned:
+        make_pair_layout(choice, Rasters(Source((coarse,), HSI), Source((fine,), RGB), labels, LEGEND))
+    assert "2 pixels a patch of airborne-48 and 4 of aerial-rgb" in turned.value.given
+    assert "multiple" in turned.value.expected and "--sensor" in turned.value.do
+    with pytest.raises(SensorError) as twice:
+        make_pair_layout(choice, Rasters(Source((fine,), RGB), Source((fine,), ("B",)), labels, LEGEND))
+    assert "band B of both" in twice.value.given and "names" in twice.value.expected and twice.value.do
+
+
+@given(st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999)), min_size=1, max_size=9), st.integers(1, 40))
+def test_land_that_is_read_at_once_holds_all_patches_and_is_small(spots: list[tuple[int, int]], px: int) -> None:
+    cuts = [spot(row, col) for row, col in spots]
+    by_place: dict[Any, list[PairCut]] = {}
+    for cut in cuts:
+        by_place.setdefault(place(cut), []).append(cut)
+    for some in by_place.values():
+        land = hull(Window(cut.row, cut.col, px, px) for cut in some)
+        for cut in some:
+            window = Window(cut.row, cut.col, px, px)
+            assert window.clip(land) == window
+        # However many patches there are, what lies in memory at once is bounded.
+        assert max(land.height, land.width) < 128 + px
+    assert place(spot(5, 5, block="a")) != place(spot(5, 5, block="b"))
