@@ -15,7 +15,7 @@ from landweave.classical.regression import LineSums
 from landweave.classical.search import folds, search
 from landweave.errors import CardError, LandweaveError, SampleError
 
-FEW = settings(max_examples=40)
+FEW = settings(max_examples=20)
 GROUPS = st.lists(st.integers(-5, 5), min_size=8, max_size=40)
 
 

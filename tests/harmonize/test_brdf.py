@@ -101,7 +101,7 @@ def test_factors_are_reflectance_from_above_over_reflectance_as_seen(
     assert nadir_factors(S2, (band,), angles)[0] == pytest.approx(wanted / was, rel=1e-12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.floats(5, 70), st.floats(1, 12))
 def test_land_seen_with_the_sun_behind_is_darkened_and_the_other_side_brightened(sun: float, view: float) -> None:
     bands = tuple(row[0] for row in WEIGHTS)

@@ -34,7 +34,7 @@ from landweave.raster.write import write_tile
 from landweave.sensors import sensor
 from landweave.tiling import Tile, Window
 
-FEW = settings(max_examples=40)
+FEW = settings(max_examples=20)
 LIKE = "landsat-8-like"
 SIZES = Sizes({10: ("B02",), 20: ("B11",)}, 30)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from landweave.errors import GridError
 from landweave.metrics.likeness import MEASURES, Likeness
 
-FEW = settings(max_examples=30)
+FEW = settings(max_examples=8)
 SEEDS = st.integers(0, 2**16)
 
 
