@@ -127,7 +127,7 @@ def test_an_archive_of_another_sensor_is_refused(recipe: Path, capsys: pytest.Ca
     said = " ".join(capsys.readouterr().err.split())
     assert "of sensor sentinel-2-l2a" in said
     assert "sensor landsat-8-c2l2, as the recipe says" in said
-    assert "give the archive of that sensor" in said
+    assert "give what has that sensor" in said
     assert not out.exists()
 
 

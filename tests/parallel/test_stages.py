@@ -63,7 +63,7 @@ def test_weights_outside_of_all_layers_are_refused() -> None:
 
 
 def test_each_chain_takes_its_view() -> None:
-    one, other = torch.zeros(1), torch.ones(1)
+    one, other = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
     # Branches take views in order, unless the network says otherwise; one chain takes the one view.
     assert views_of(splitting.TwoViews(), (one, other)) == {"hsi": one, "rgb": other}
     assert views_of(splitting.Chain(), (one,)) == {TRUNK: one}

@@ -24,7 +24,7 @@ def plan(
 ) -> None:
     """Profile each layer of a network here, and reckon which placement on the ranks of a cluster is the fastest.
 
-    Example: landweave plan recipe.toml --cluster recipes/clusters/three.toml -o plan/
+    Example: landweave plan recipe.toml --cluster recipes/ranks/three.toml -o plan/
 
     Then train: landweave launch recipe.toml -o run/ --ranks 3, with the lines that it prints in the recipe
     """

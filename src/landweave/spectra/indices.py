@@ -118,8 +118,8 @@ def indices(
     return np.stack(layers, axis=-1)
 
 
-def _ratio(top: Values, bottom: Values) -> Values:
-    # Without a warning and without NaN: a pixel that reflects nothing has no index, and 0 is what nothing is said by.
+def _ratio(top: Values | np.float32, bottom: Values | np.float32) -> Values:
+    # Single pixels come as numbers. Without a warning and without NaN: what reflects nothing has no index, and says 0.
     out = np.zeros_like(bottom, np.float32)
     np.divide(top, bottom, out=out, where=bottom != 0, casting="same_kind")
     return out
