@@ -31,8 +31,8 @@ def test_every_task_ends_once_whatever_its_neighbours_do(tmp_path: Path) -> None
     assert "died 3 times (signal SIGKILL)" in found["n004"]
     assert "exit code 7" in found["n013"]
     assert tries(tasks[4]) == 3
-    # Once more for every neighbour that took it along before its error was known.
-    assert tries(tasks[7]) % 3 == 0 < tries(tasks[7])
+    # Three times alone; before that, it may have been under way in a worker that a neighbour ended.
+    assert tries(tasks[7]) >= 3
     assert all(task.path.exists() for task in tasks if task.trouble in {"", "die once"})
 
 
