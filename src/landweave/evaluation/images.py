@@ -17,6 +17,7 @@ from pydantic import Field
 from landweave.atomic import locked, sweep, write_text
 from landweave.config import Config
 from landweave.errors import GridError, OutputError, RadiometryError, SceneError, SensorError
+from landweave.evaluation.result import read_judgement
 from landweave.jobs.run import Progress
 from landweave.metrics.likeness import MEASURES, Likeness
 from landweave.provenance import record
@@ -174,16 +175,7 @@ def read_images(folder: Path) -> dict[str, Any]:
     Raises:
         OutputError: There is none, or it is of another format.
     """
-    path = folder / NAME
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT or content["kind"] != "images":
-            raise ValueError(f"format {content['format']} of kind {content['kind']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(
-            f"{path}: {error}", f"what landweave evaluate --images wrote, format {FORMAT}", "run it again"
-        ) from error
-    return dict(content)
+    return read_judgement(folder / NAME, FORMAT, "images", "landweave evaluate --images")
 
 
 def lines(content: Mapping[str, Any]) -> Iterator[str]:

@@ -119,15 +119,27 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     Raises:
         OutputError: There is none, or it is of another format.
     """
-    path = folder / NAME
+    return read_judgement(folder / NAME, FORMAT, "evaluation", "landweave evaluate")
+
+
+def read_judgement(path: Path, version: int, kind: str, by: str) -> dict[str, Any]:
+    """The content of one JSON file of a judgement.
+
+    Args:
+        path: The file.
+        version: The format that is understood.
+        kind: The kind of judgement that the file must name.
+        by: The command that writes such files, for the error.
+
+    Raises:
+        OutputError: There is none, or it is of another format or kind.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT or content["kind"] != "evaluation":
+        if content["format"] != version or content["kind"] != kind:
             raise ValueError(f"format {content['format']} of kind {content['kind']}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(
-            f"{path}: {error}", f"what landweave evaluate wrote, format {FORMAT}", "run landweave evaluate again"
-        ) from error
+        raise OutputError(f"{path}: {error}", f"what {by} wrote, format {version}", f"run {by} again") from error
     return dict(content)
 
 
