@@ -86,6 +86,10 @@ class SampleError(LandweaveError, ValueError):
     """Sampling units are no probability sample, or too few for the estimate asked for."""
 
 
+class SpectraError(LandweaveError, ValueError):
+    """Limb spectra, what stands beside them, and models of them do not fit together."""
+
+
 class SeriesError(LandweaveError, ValueError):
     """Dates, scenes, grids or samples of a series do not fit together."""
 
