@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,6 +46,20 @@ def test_a_rank_that_dies_is_named_to_all(ends: list[Lifeline]) -> None:
 def test_a_rank_that_fails_says_why(ends: list[Lifeline]) -> None:
     ends[1].leave("OutputError: no space left\non this disk: ä")
     assert ends[0].who(5) == ends[2].who(5) == Lost(1, "OutputError: no space left\non this disk: ä")
+
+
+def test_all_hear_the_name_before_the_first_rank_leaves(ends: list[Lifeline], monkeypatch: pytest.MonkeyPatch) -> None:
+    tell = Lifeline._tell
+
+    def slowly(self: Lifeline, line: socket.socket, lost: Lost) -> None:
+        time.sleep(0.1)
+        tell(self, line, lost)
+
+    monkeypatch.setattr(Lifeline, "_tell", slowly)
+    die(ends[2])
+    assert ends[0].who(5) == Lost(2)
+    ends[0].leave()
+    assert ends[1].who(5) == Lost(2)
 
 
 @pytest.mark.parametrize("failed", [None, "ConfigError: another recipe"])

@@ -160,7 +160,8 @@ class Lifeline:
             # Whoever comes after one was lost must hear it too.
             if self._lost:
                 self._tell(line, self._lost)
-        elif known and "lost" in told:
+        elif (known or not self._server) and "lost" in told:
+            # Also from a first rank that has said goodbye: it may leave while it tells.
             self._set(Lost(int(told["lost"]), str(told["why"]), str(told["what"])))
         elif known and "waited" in told:
             self._hear_of_waiting(int(told["waited"]))
@@ -175,7 +176,6 @@ class Lifeline:
             if other is line:
                 del self.peers[rank]
                 self._set(Lost(rank, why) if why else Lost(rank))
-        self._tell_all()
 
     def _hear_of_waiting(self, rank: int) -> None:
         if not self._waited:
@@ -190,12 +190,6 @@ class Lifeline:
         if missing:
             also = f"; nor did rank {', '.join(map(str, missing[1:]))}" if missing[1:] else ""
             self._set(Lost(missing[0], _ABSENT + also, _HANGS))
-            self._tell_all()
-
-    def _tell_all(self) -> None:
-        if self._server and self._lost:
-            for other in list(self.peers.values()):
-                self._tell(other, self._lost)
 
     def _tell(self, line: socket.socket, lost: Lost) -> None:
         with contextlib.suppress(OSError):
@@ -204,6 +198,9 @@ class Lifeline:
     def _set(self, lost: Lost) -> None:
         if self._lost is None:
             self._lost = lost
+            # Before this rank itself hears of it and leaves: others take its end for the cause otherwise.
+            for other in list(self.peers.values()) if self._server else ():
+                self._tell(other, lost)
             self._heard.set()
             threading.Thread(target=self._end_late, name="lifeline-end", daemon=True).start()
 
