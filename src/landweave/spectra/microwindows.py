@@ -80,9 +80,9 @@ CLASSES = ("ice", "nat_small", "nat_large", "sts_1", "sts_2", "sts_3")
 """What clouds are classified as: NAT is small up to a median radius of 2 um; STS by composition (section 2.2)."""
 
 
-def pairs() -> tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"]]:
+def pairs(num: int = NUM) -> tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"]]:
     """Both indices i < j of every pair of microwindows, in the one order that pairs have: 0-1, 0-2, ..., 140-141."""
-    first, second = np.triu_indices(NUM, 1)
+    first, second = np.triu_indices(num, 1)
     return first, second
 
 
