@@ -13,7 +13,7 @@ from tests.classical.making import draw
 
 from landweave.classical import svm
 from landweave.classical.svm import SVM
-from landweave.errors import CardError, SampleError
+from landweave.errors import CardError, ConfigError, SampleError
 from landweave.legend import IGNORE
 
 X, Y = draw(300)
@@ -32,6 +32,33 @@ def theirs(y: Any, **arguments: Any) -> Any:
 def test_decisions_are_scikit_learns(strength: float, gamma: float | None) -> None:
     model = svm.fit(X, Y, 5, strength=strength, gamma=gamma)
     np.testing.assert_allclose(model.decide(FRESH), theirs(Y, C=strength, gamma=gamma or "scale"), atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("ours", "kernel"), [({"kernel": "linear"}, "linear"), ({"kernel": "polynomial", "degree": 2}, "poly")]
+)
+def test_other_kernels_are_scikit_learns(ours: dict[str, Any], kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = theirs(Y, kernel=kernel, gamma=0.3, degree=2)
+    for most in (svm._KERNEL_SAMPLES, 0):
+        monkeypatch.setattr(svm, "_KERNEL_SAMPLES", most)
+        model = svm.fit(X, Y, 5, gamma=0.3, **ours)
+        np.testing.assert_allclose(model.decide(FRESH), expected, atol=0.05)
+    again = SVM.from_arrays(model.to_arrays())
+    np.testing.assert_array_equal(again.decide(FRESH), model.decide(FRESH))
+    assert (again.kernel, again.degree) == (model.kernel, model.degree)
+
+
+def test_a_kernel_that_is_not_known_is_refused() -> None:
+    with pytest.raises(ConfigError, match="kernel poly") as caught:
+        svm.fit(X, Y, 5, kernel="poly")
+    assert "polynomial" in caught.value.expected
+
+
+def test_a_machine_that_is_stopped_early_is_taken_as_it_is() -> None:
+    short, whole = (svm.fit(X, Y, 5, strength=1000.0, max_steps=steps) for steps in (5, None))
+    assert len(short.vectors) < len(whole.vectors)
+    assert np.isfinite(short.decide(FRESH)).all()
+    assert "kernel" not in whole.to_arrays()
 
 
 def test_probabilities_choose_what_the_machines_choose() -> None:
@@ -104,6 +131,10 @@ MADE = svm.fit(X, Y, 5).to_arrays()
         {"gamma": np.zeros(2)},
         {"mean": MADE["mean"][:2]},
         {"is_multilabel": np.zeros(1, np.float32)},
+        {"kernel": np.array([3, 3])},
+        {"kernel": np.array([2, 0])},
+        {"kernel": np.array([1])},
+        {"kernel": np.array([1.0, 3.0])},
     ],
 )
 def test_arrays_that_are_no_machines_are_refused(changed: Any) -> None:

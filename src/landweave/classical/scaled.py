@@ -29,11 +29,16 @@ def squared_distances(
     a millionth of the features' number.
     """
     lengths = _lengths(y)
-    step = max(1, _AT_ONCE // max(len(y), 1))
-    for start in range(0, len(x), step):
-        rows = slice(start, start + step)
+    for rows in blocks(len(x), len(y)):
         product = x[rows] @ y.T
         yield rows, np.maximum(_lengths(x[rows])[:, None] + lengths - 2.0 * product, 0)
+
+
+def blocks(num: int, others: int) -> Iterator[slice]:
+    """Rows of a table of `num` by `others` numbers, so many at a time that a block fits into memory."""
+    step = max(1, _AT_ONCE // max(others, 1))
+    for start in range(0, num, step):
+        yield slice(start, start + step)
 
 
 def _lengths(x: Float32[np.ndarray, "n f"]) -> Float64[np.ndarray, " n"]:

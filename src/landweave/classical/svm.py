@@ -1,8 +1,9 @@
-"""Support vector machine with a radial kernel (Cortes and Vapnik 1995), one class against all others, as arrays."""
+"""Support vector machine (Cortes and Vapnik 1995), by default with a radial kernel, one class against all others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,13 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from numpy.typing import NDArray
 
 from landweave.classical.samples import check_features, check_samples
-from landweave.classical.scaled import check_arrays, rows_of, scale_of, squared_distances
+from landweave.classical.scaled import blocks, check_arrays, rows_of, scale_of, squared_distances
+from landweave.config import nearest
+from landweave.errors import ConfigError
 
+_NAMES = {"rbf": "rbf", "linear": "linear", "polynomial": "poly"}
+KERNELS = tuple(_NAMES)
+"""Kernels by our names; scikit-learn's stand beside them."""
 # All classes share one kernel while it fits into memory (1 GiB); beyond that each class computes its own.
 _KERNEL_SAMPLES = 11_000
 _ARRAYS = {
@@ -36,8 +42,10 @@ class SVM:
         bias: Of each machine; infinite where a class has all training samples or none.
         mean: Of each feature.
         std: Of each feature.
-        gamma: The kernel is exp(-gamma * squared distance).
+        gamma: Of the kernel.
         is_multilabel: Classes are independent instead of exclusive.
+        kernel: "rbf" exp(-gamma * squared distance), "linear" x'y, or "polynomial" (gamma x'y)^degree.
+        degree: Of a polynomial.
     """
 
     vectors: Float32[np.ndarray, "v f"]
@@ -47,6 +55,8 @@ class SVM:
     std: Float32[np.ndarray, " f"]
     gamma: float
     is_multilabel: bool = False
+    kernel: str = "rbf"
+    degree: int = 3
 
     @property
     def num_classes(self) -> int:
@@ -67,8 +77,8 @@ class SVM:
         check_features(x.shape[1], self.num_features)
         out = np.empty((len(x), self.num_classes))
         scaled = (np.asarray(x, np.float32) - self.mean) / self.std
-        for rows, far in squared_distances(scaled, self.vectors):
-            out[rows] = np.exp(-self.gamma * far) @ self.weights.T + self.bias
+        for rows, near in _kernels(scaled, self.vectors, self.kernel, self.gamma, self.degree):
+            out[rows] = near @ self.weights.T + self.bias
         return out
 
     def predict_probabilities(self, x: Float32[np.ndarray, "n f"], num_threads: int = 1) -> Float32[np.ndarray, "n k"]:
@@ -90,7 +100,10 @@ class SVM:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The model as named arrays, for a card."""
         kept = {"vectors": self.vectors, "weights": self.weights, "bias": self.bias, "mean": self.mean, "std": self.std}
-        return {**kept, "gamma": np.array([self.gamma]), "is_multilabel": np.array([self.is_multilabel], np.uint8)}
+        kept |= {"gamma": np.array([self.gamma]), "is_multilabel": np.array([self.is_multilabel], np.uint8)}
+        # Cards of radial machines are as they were before there were others.
+        other = {} if self.kernel == "rbf" else {"kernel": np.array([KERNELS.index(self.kernel), self.degree])}
+        return {**kept, **other}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> SVM:
@@ -100,9 +113,13 @@ class SVM:
             CardError: The arrays are no such model.
         """
         found = dict(arrays)
-        check_arrays("support vector machine", found, _ARRAYS, set(found) == set(_ARRAYS) and _fit(found))
+        wanted = {**_ARRAYS, **({"kernel": ("i", 1)} if "kernel" in found else {})}
+        check_arrays("support vector machine", found, wanted, set(found) == set(wanted) and _fit(found))
         gamma, is_multilabel = found.pop("gamma"), found.pop("is_multilabel")
-        return cls(**found, gamma=float(gamma[0]), is_multilabel=bool(is_multilabel[0]))
+        place, degree = found.pop("kernel", np.array([0, 3])).tolist()
+        return cls(
+            **found, gamma=float(gamma[0]), is_multilabel=bool(is_multilabel[0]), kernel=KERNELS[place], degree=degree
+        )
 
 
 def _fit(arrays: Mapping[str, NDArray[Any]]) -> bool:
@@ -110,6 +127,9 @@ def _fit(arrays: Mapping[str, NDArray[Any]]) -> bool:
     if vectors.ndim != 2 or weights.shape != (len(arrays["bias"]), len(vectors)):
         return False
     one = arrays["gamma"].size == arrays["is_multilabel"].size == 1
+    kernel = arrays.get("kernel", np.array([0, 3]))
+    if kernel.shape != (2,) or kernel[0] not in range(len(KERNELS)) or kernel[1] < 1:
+        return False
     return bool(one and arrays["mean"].shape == arrays["std"].shape == vectors.shape[1:])
 
 
@@ -120,6 +140,9 @@ def fit(
     *,
     strength: float = 1.0,
     gamma: float | None = None,
+    kernel: str = "rbf",
+    degree: int = 3,
+    max_steps: int | None = None,
 ) -> SVM:
     """A machine for each class against all others, on features that are standardised first. Nothing is random.
 
@@ -130,43 +153,67 @@ def fit(
         strength: Inverse of the penalty (scikit-learn's C).
         gamma: Of the kernel; None for one over the number of features, which is scikit-learn's "scale" on
             standardised features.
+        kernel: "rbf", "linear" or "polynomial".
+        degree: Of a polynomial.
+        max_steps: After so many steps of its solver a machine is taken as it is; None for no end. With strong penalties
+            and classes that overlap, a polynomial kernel may need hours to come to its end, and is no better there.
 
     Raises:
         SampleError: There are too few samples, or some are not finite.
+        ConfigError: There is no such kernel.
     """
+    if kernel not in KERNELS:
+        raise ConfigError(f"kernel {kernel}", nearest(kernel, KERNELS), "name a known kernel")
     samples, labels = check_samples(x, y, num_classes)
     mean, std = scale_of(samples)
     scaled = (samples - mean) / std
     own = 1 / scaled.shape[1] if gamma is None else gamma
     weights, bias = np.zeros((num_classes, len(scaled))), np.empty(num_classes)
-    kernel = _kernel(scaled, own) if len(scaled) <= _KERNEL_SAMPLES else None
+    near = (
+        np.concatenate([part for _, part in _kernels(scaled, scaled, kernel, own, degree)])
+        if len(scaled) <= _KERNEL_SAMPLES
+        else None
+    )
+    solver = {"C": strength, "gamma": own, "degree": degree, "max_iter": -1 if max_steps is None else max_steps}
     for index, is_in in enumerate(rows_of(labels, num_classes).T == 1):
         # A class that all samples have, or none, needs no machine and allows none.
         if is_in.all() or not is_in.any():
             bias[index] = np.inf if is_in.all() else -np.inf
         else:
-            weights[index], bias[index] = _machine(scaled, kernel, is_in, strength, own)
+            weights[index], bias[index] = _machine(scaled, near, is_in, _NAMES[kernel], solver)
     used = (weights != 0).any(0)
-    return SVM(scaled[used], weights[:, used], bias, mean, std, own, is_multilabel=y.ndim == 2)
+    return SVM(scaled[used], weights[:, used], bias, mean, std, own, y.ndim == 2, kernel, degree)
 
 
-def _kernel(scaled: Float32[np.ndarray, "n f"], gamma: float) -> Float64[np.ndarray, "n n"]:
-    # Once for all classes: the distances are what takes the time.
-    return np.concatenate([np.exp(-gamma * far) for _, far in squared_distances(scaled, scaled)])
+def _kernels(
+    x: Float32[np.ndarray, "n f"], y: Float32[np.ndarray, "m f"], kernel: str, gamma: float, degree: int
+) -> Iterator[tuple[slice, Float64[np.ndarray, "b m"]]]:
+    """The kernel of some of `x` and all of `y` at a time, with the rows that it is of."""
+    if kernel == "rbf":
+        for rows, far in squared_distances(x, y):
+            yield rows, np.exp(-gamma * far)
+    else:
+        for rows in blocks(len(x), len(y)):
+            product = (x[rows] @ y.T).astype(np.float64)
+            yield rows, product if kernel == "linear" else (gamma * product) ** degree
 
 
 def _machine(
     scaled: Float32[np.ndarray, "n f"],
-    kernel: Float64[np.ndarray, "n n"] | None,
+    near: Float64[np.ndarray, "n n"] | None,
     is_in: Bool[np.ndarray, " n"],
-    strength: float,
-    gamma: float,
+    kernel: str,
+    solver: Mapping[str, Any],
 ) -> tuple[Float64[np.ndarray, " n"], float]:
     """Weight of every sample, and the bias."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import SVC
 
-    model = SVC(C=strength, gamma=gamma, kernel="rbf" if kernel is None else "precomputed")
-    found = model.fit(scaled if kernel is None else kernel, is_in)
+    model = SVC(**solver, kernel=kernel if near is None else "precomputed")
+    with warnings.catch_warnings():
+        # That a machine may end before it is done is what max_steps says.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = model.fit(scaled if near is None else near, is_in)
     weights = np.zeros(len(scaled))
     weights[found.support_] = found.dual_coef_[0]
     return weights, float(found.intercept_[0])
