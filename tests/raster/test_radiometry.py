@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,6 +95,14 @@ def test_values_that_cannot_be_reflectance(pair: tuple[float, float], band: str,
     assert word in caught.value.given
     assert "reflectance" in caught.value.expected
     assert "offset" in caught.value.do
+
+
+@pytest.mark.parametrize(("share", "refused"), [(0.4, False), (0.6, True)])
+def test_of_many_values_the_middle_decides(share: float, refused: bool) -> None:
+    many = np.full((2, 300, 401), 0.2, np.float32)
+    many[:, :, : round(401 * share)] = 2000
+    with pytest.raises(RadiometryError) if refused else contextlib.nullcontext():
+        check_physical(many, np.ones((300, 401), np.bool_), S2, "a scene")
 
 
 def test_temperatures() -> None:

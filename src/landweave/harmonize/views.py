@@ -73,9 +73,10 @@ class Sizes:
     def compared(self, valid: Bool[np.ndarray, "h w"], size_m: float) -> Bool[np.ndarray, "a b"]:
         """Which compared pixels are valid: those all of whose pixels of size `size_m` are, in full or in part."""
         fine = round(size_m / min(self.bands))
-        every = valid.repeat(fine, 0).repeat(fine, 1)
-        height, width = (side // self.ratio for side in every.shape)
-        return np.asarray(every.reshape(height, self.ratio, width, self.ratio).all(axis=(1, 3)))
+        every = valid.repeat(fine, 0).repeat(fine, 1) if fine > 1 else valid
+        # Rows first, which lie together in memory.
+        rows = every.reshape(-1, self.ratio, every.shape[1]).all(axis=1)
+        return np.asarray(np.logical_and.reduce([rows[:, place :: self.ratio] for place in range(self.ratio)]))
 
     def back(self, valid: Bool[np.ndarray, "a b"], size_m: float) -> Bool[np.ndarray, "h w"]:
         """Which pixels of size `size_m` lie wholly within compared pixels that are valid."""
