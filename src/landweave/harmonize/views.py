@@ -75,7 +75,7 @@ class Sizes:
         fine = round(size_m / min(self.bands))
         every = valid.repeat(fine, 0).repeat(fine, 1) if fine > 1 else valid
         # Rows first, which lie together in memory.
-        rows = every.reshape(-1, self.ratio, every.shape[1]).all(axis=1)
+        rows = np.asarray(every.reshape(-1, self.ratio, every.shape[1]).all(axis=1))
         return np.asarray(np.logical_and.reduce([rows[:, place :: self.ratio] for place in range(self.ratio)]))
 
     def back(self, valid: Bool[np.ndarray, "a b"], size_m: float) -> Bool[np.ndarray, "h w"]:
