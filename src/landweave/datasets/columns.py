@@ -125,6 +125,9 @@ def _read_csv(path: Path, row: str, rows: slice, names: frozenset[str] | None) -
     if (ragged := [number for number, line in enumerate(table) if len(line) != len(columns)]) or not columns:
         where = f"line {ragged[0]} after its header of another length" if ragged else "no header"
         raise SpectraError(f"{path} with {where}", "as many values a line as names in the header", _MAKE)
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise SpectraError(f"{path} with two columns {twice}", "every column once", _MAKE)
     wide = np.array(table[rows], dtype=np.str_).reshape(len(table[rows]), len(columns))
     values = {name: wide[:, place] for place, name in enumerate(columns) if _is_asked(name, names)}
     return Columns(values, facts, {}, frozenset(values), len(table))

@@ -125,6 +125,10 @@ def _columns(path: Path, rows: slice, names: Sequence[str] | None = None) -> Col
 
 def _read(path: Path, rows: slice) -> tuple[LimbSpectra, Counts]:
     found = _columns(path, rows)
+    if packed := [name for name in found.about if {"scale_factor", "add_offset"} & set(found.about[name])]:
+        raise SpectraError(
+            f"{path} with {packed[0]} packed by a scale or an offset", "plain numbers", "unpack it before"
+        )
     radiance, unit = _radiance(path, found)
     place = {name: _numbers(path, found, name) for name in ("latitude", "longitude", "tangent_altitude")}
     for name, expected in _UNITS.items():
@@ -153,8 +157,8 @@ def _read(path: Path, rows: slice) -> tuple[LimbSpectra, Counts]:
 
 def _radiance(path: Path, found: Columns) -> tuple[Float[np.ndarray, "b l"], str]:
     """Radiances as they stand in the file, and their unit, once the microwindows are known to be these."""
-    if "radiance" in found.values:
-        values = found.values["radiance"]
+    if found.about:
+        values = _values(path, found, "radiance")
         edges = np.stack([_values(path, found, f"{COLUMN}_{name}") for name in _EDGES], 1).astype(float)
         _check_grid(path, edges)
         if values.ndim != 2 or values.shape[1] != NUM:

@@ -68,13 +68,24 @@ class _LimbFile(Config):
 
     limbs: dict[str, dict[str, Any]]
     """Databases by name; their keys are those of LimbWorld."""
+    seasons: dict[str, dict[str, Any]]
+    """Winters by name; their keys are those of SeasonWorld."""
 
 
 @cache
+def _file() -> _LimbFile:
+    text = importlib.resources.files("landweave.simulate").joinpath("limbs.toml").read_text(encoding="utf-8")
+    return check(_LimbFile, tomllib.loads(text), "limbs.toml")
+
+
 def known_limbs() -> Mapping[str, Mapping[str, Any]]:
     """The databases of limbs.toml by name."""
-    text = importlib.resources.files("landweave.simulate").joinpath("limbs.toml").read_text(encoding="utf-8")
-    return check(_LimbFile, tomllib.loads(text), "limbs.toml").limbs
+    return _file().limbs
+
+
+def known_seasons() -> Mapping[str, Mapping[str, Any]]:
+    """The winters of limbs.toml by name."""
+    return _file().seasons
 
 
 def load_limb(name: str, seed: int | None = None, **overrides: Any) -> LimbWorld:
@@ -176,6 +187,11 @@ class Background:
     temperature_k: Float32[np.ndarray, "b k"]
     gas: Float32[np.ndarray, "c k l"]
     below: Float32[np.ndarray, "b l"]
+
+    def take(self, rows: NDArray[Any]) -> Background:
+        """That of some of the lines."""
+        gas = self.gas if len(self.gas) == 1 else self.gas[rows]
+        return Background(self.temperature_k[rows], gas, self.below[rows])
 
 
 def draw(world: LimbWorld, rng: np.random.Generator, num: int) -> Clouds:
