@@ -102,6 +102,12 @@ def test_a_period_holds_its_first_and_last_day_and_what_nobody_dated(
     assert kept.known.all() and kept.old.tolist() == [0] * 4
 
 
+def test_changes_before_1970_count_where_no_period_begins() -> None:
+    told = changes((0, 1, -400), (0, 1, 400))
+    assert within(told, None, 100).there.tolist() == [True, False]
+    assert within(told, -300, None).there.tolist() == [False, True]
+
+
 def test_the_figures_of_a_table_by_hand() -> None:
     found = changes((0, 1, 110), (0, 2, 95), (0, 1, 100), (1, 1, 0), (1, 1, 0), (0, 1, 0))
     truth = changes((0, 1, 100), (0, 1, 100), (0, 0, 0), (1, 0, 50), (2, 2, 0), (0, 1, 40))
@@ -271,4 +277,8 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(OutputError) as caught:
         read_change(tmp_path)
     given, expected, do = parts(caught.value)
-    assert "change_judged.json" in given and expected == "change, format 1" and "again" in do
+    assert (
+        "change_judged.json" in given
+        and expected == "what landweave evaluate wrote of kind change, format 1"
+        and "again" in do
+    )

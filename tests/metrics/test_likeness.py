@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from landweave.errors import GridError
+from landweave.errors import GridError, RadiometryError
 from landweave.metrics.likeness import MEASURES, Likeness
 
 
@@ -70,6 +70,14 @@ def test_what_is_not_valid_does_not_count() -> None:
     for name, values in some.by_band().items():
         np.testing.assert_allclose(values, cut.by_band()[name], err_msg=name)
     assert some.overall() == pytest.approx(cut.overall())
+
+
+def test_sums_for_other_greatest_values_are_refused() -> None:
+    with pytest.raises(RadiometryError) as told:
+        Likeness.zero(2) + Likeness.zero(2, peak=255)
+    assert "1 and of values up to 255" in told.value.given
+    assert "one greatest value" in told.value.expected
+    assert "same peak" in told.value.do
 
 
 def test_sums_add_up_and_begin_at_nothing() -> None:

@@ -18,6 +18,7 @@ from landweave.atomic import locked, sweep, write_text
 from landweave.config import Config
 from landweave.errors import GridError, OutputError
 from landweave.evaluation.parts import whole
+from landweave.evaluation.result import read_judgement
 from landweave.evaluation.stack import Stack, beside, stack
 from landweave.jobs.run import Progress
 from landweave.legend import Legend, legend, load_legends
@@ -190,22 +191,7 @@ def read_agreement(folder: Path) -> dict[str, Any]:
     Raises:
         OutputError: There is none, or it is of another format.
     """
-    return read_json(folder / NAME, "agreement")
-
-
-def read_json(path: Path, kind: str) -> dict[str, Any]:
-    """The content of one of our files of a kind.
-
-    Raises:
-        OutputError: It is not there, or of another format or kind.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if (content["format"], content["kind"]) != (FORMAT, kind):
-            raise ValueError(f"format {content['format']} of kind {content['kind']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{path}: {error}", f"{kind}, format {FORMAT}", "run landweave evaluate again") from error
-    return dict(content)
+    return read_judgement(folder / NAME, FORMAT, "agreement", "landweave evaluate")
 
 
 def lines(content: Mapping[str, Any]) -> Iterator[str]:

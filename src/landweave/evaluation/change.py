@@ -18,9 +18,10 @@ from pydantic import Field
 from landweave.atomic import locked, sweep, write_text
 from landweave.config import Config
 from landweave.errors import GridError, SampleError
-from landweave.evaluation.agreement import check_place, read_json
+from landweave.evaluation.agreement import FORMAT, check_place
 from landweave.evaluation.maps import pixel_ha
 from landweave.evaluation.parts import whole
+from landweave.evaluation.result import read_judgement
 from landweave.evaluation.stack import stack
 from landweave.evaluation.truth import check_grids
 from landweave.jobs.run import Progress
@@ -203,7 +204,8 @@ def judge(
 def within(changes: Changes, first: int | None, last: int | None) -> Changes:
     """Changes without those that are dated before `first` or after `last` (days counted from 1970)."""
     day = changes.day
-    outside = (day != UNDATED) & ((day < (first or 0)) | (day > (last if last is not None else _NEVER)))
+    early, late = -_NEVER if first is None else first, _NEVER if last is None else last
+    outside = (day != UNDATED) & ((day < early) | (day > late))
     return replace(changes, new=np.where(outside, changes.old, changes.new).astype(np.uint8))
 
 
@@ -235,7 +237,7 @@ def read_change(folder: Path) -> dict[str, Any]:
     Raises:
         OutputError: There is none, or it is of another format.
     """
-    return read_json(folder / NAME, "change")
+    return read_judgement(folder / NAME, FORMAT, "change", "landweave evaluate")
 
 
 def lines(content: Mapping[str, Any]) -> Iterator[str]:

@@ -139,7 +139,9 @@ def read_judgement(path: Path, version: int, kind: str, by: str) -> dict[str, An
         if content["format"] != version or content["kind"] != kind:
             raise ValueError(f"format {content['format']} of kind {content['kind']}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{path}: {error}", f"what {by} wrote, format {version}", f"run {by} again") from error
+        raise OutputError(
+            f"{path}: {error}", f"what {by} wrote of kind {kind}, format {version}", f"run {by} again"
+        ) from error
     return dict(content)
 
 

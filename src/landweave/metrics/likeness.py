@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Float64
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from landweave.errors import RadiometryError
 from landweave.metrics.image import ImageSums
 
 UIQI_PX = 32
@@ -62,6 +63,12 @@ class Likeness:
         return cls(images, products, structure, windows, peak)
 
     def __add__(self, other: Likeness) -> Likeness:
+        if self.peak != other.peak:
+            raise RadiometryError(
+                f"sums of values up to {self.peak:g} and of values up to {other.peak:g}",
+                "sums with one greatest value, by which structure is judged",
+                "judge all images with the same peak",
+            )
         return Likeness(
             self.images + other.images,
             self.products + other.products,
