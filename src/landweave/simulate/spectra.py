@@ -250,6 +250,7 @@ def air_of(world: LimbWorld, rng: np.random.Generator, num: int) -> Background:
 
 def below(gas: Float32[np.ndarray, "c k l"], clear_k: Float64[np.ndarray, " b"]) -> Float32[np.ndarray, "b l"]:
     """Radiance that comes up into clouds: from the ground or lower clouds, or from the gases that hide them."""
+    # The column above 8 km, ten times for what is denser below.
     hides = np.exp(-np.tensordot(np.diff(EDGES_KM).astype(np.float32), gas, (0, 1)) * 10)
     hidden_k = np.minimum(air().below_k[1], clear_k)[:, None]
     mean_k = hidden_k + (clear_k[:, None] - hidden_k) * hides
