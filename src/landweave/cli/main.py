@@ -17,6 +17,7 @@ from landweave.cli.evaluate import evaluate
 from landweave.cli.gallery import gallery
 from landweave.cli.harmonize import harmonize
 from landweave.cli.launch import launch
+from landweave.cli.limb import limb
 from landweave.cli.map import map as map_
 from landweave.cli.patch import patch
 from landweave.cli.plan import plan
@@ -42,6 +43,7 @@ VERBS: dict[str, tuple[str, Callable[..., None] | typer.Typer]] = {
     "harmonize": ("Maps", harmonize),
     "map": ("Maps", map_),
     "series": ("Maps", series),
+    "limb": ("Maps", limb),
     "review": ("Maps", review),
     "evaluate": ("Maps", evaluate),
     "report": ("Maps", report),

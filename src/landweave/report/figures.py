@@ -46,11 +46,13 @@ _STYLE: dict[str, Any] = {
 _LOG_FROM = 30.0
 
 
-def drawn(draw: Callable[[Axes], None], label: str) -> str:
+def drawn(
+    draw: Callable[[Axes], None], label: str, size: tuple[float, float] = (5.2, 3.0), projection: str | None = None
+) -> str:
     """What `draw` draws, as SVG text that can stand inside HTML; `label` is for who cannot see it."""
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
-        figure = Figure(figsize=(5.2, 3.0), layout="constrained")
-        draw(figure.add_subplot())
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.add_subplot(projection=projection))
         return _svg(figure, label)
 
 
