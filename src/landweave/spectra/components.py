@@ -18,7 +18,7 @@ from landweave.spectra.differences import Weights, covariance, metric, root
 from landweave.spectra.microwindows import pairs
 
 _AXES = {"mean": 1, "weights": 1, "projection": 2, "lift": 2, "variance": 1, "total": 1}
-_ROWS = 8192
+_ROWS = 512
 
 
 @dataclass(frozen=True, eq=False)
