@@ -80,6 +80,6 @@ def accuracy(spectra: LimbSpectra, num: int) -> float:
 
 
 def test_published_is_easy_and_hard_is_hard() -> None:
-    # From 600 spectra; the paper has more than 80 % from 1,200 of its own, and Table 6 some 94 % from 600.
-    assert accuracy(database("limb-published-1", 1000), 600) > 0.95
-    assert 0.6 < accuracy(database("limb-hard-1", 1000), 600) < 0.92
+    # From 500 spectra; the paper has more than 80 % from 1,200 of its own, and Table 6 some 94 % from 600.
+    assert accuracy(database("limb-published-1", 700), 500) > 0.95
+    assert 0.6 < accuracy(database("limb-hard-1", 700), 500) < 0.92

@@ -107,5 +107,21 @@ def compare(
     typer.echo(f"page: {out / REPORT}")
 
 
-for _verb in (train, search, predict, compare):
+def indices(
+    table: Annotated[Path, typer.Argument(help="A table of real observations: cloud and NAT index, place, label.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The page.")],
+) -> None:
+    """Tell clouds by two indices alone, draw them over the pole, and count them against the table's labels.
+
+    Example: landweave limb indices psc_mipas_2008_A_first300.csv -o indices.html
+    """
+    from landweave.limb.indices import write_page
+
+    counted = write_page(table, out)
+    for name, number in zip(counted.rows, counted.counts.sum(1).tolist(), strict=True):
+        typer.echo(f"{name}: {number}")
+    typer.echo(f"the meaning of their labels is not given: the table judges nothing\npage: {out}")
+
+
+for _verb in (train, search, predict, compare, indices):
     limb.command(_verb.__name__, no_args_is_help=True)(_verb)

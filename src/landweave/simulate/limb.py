@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,19 +77,22 @@ def radiance(view: View) -> Float32[np.ndarray, "b l"]:
 
 def _mean(view: View) -> Float32[np.ndarray, "b l"]:
     total = np.zeros((len(view), len(view.per_cm)), np.float32)
+    emits = [_emission(warm, view.per_cm) for warm in view.temperature_k.T]
     for up_km, weight in _RAYS_KM:
-        total += np.float32(weight) * _ray(view, paths(view.tangent_km + up_km))
+        total += np.float32(weight) * _ray(view, paths(view.tangent_km + up_km), emits)
     return total
 
 
-def _ray(view: View, path: Float32[np.ndarray, "b k"]) -> Float32[np.ndarray, "b l"]:
+def _ray(
+    view: View, path: Float32[np.ndarray, "b k"], emits: Sequence[Float32[np.ndarray, "c l"]]
+) -> Float32[np.ndarray, "b l"]:
     seen = np.zeros((len(view), len(view.per_cm)), np.float32)
     shells = []
     # From the far side down to the tangent point, and up again through the same shells.
     for shell in range(path.shape[1] - 1, -1, -1):
         if not path[:, shell].any():
             break
-        shells.append(_shell(view, path[:, shell, None], shell))
+        shells.append(_shell(view, path[:, shell, None], shell, emits[shell]))
         seen = seen * shells[-1][0] + shells[-1][1]
     for left, own in reversed(shells):
         seen = seen * left + own
@@ -96,11 +100,10 @@ def _ray(view: View, path: Float32[np.ndarray, "b k"]) -> Float32[np.ndarray, "b
 
 
 def _shell(
-    view: View, path: Float32[np.ndarray, "b 1"], shell: int
+    view: View, path: Float32[np.ndarray, "b 1"], shell: int, emits: Float32[np.ndarray, "c l"]
 ) -> tuple[Float32[np.ndarray, "b l"], Float32[np.ndarray, "b l"]]:
     """What a shell lets through, as a share, and what it sends."""
     filled = view.filled[:, shell, None]
-    emits = _emission(view.temperature_k[:, shell], view.per_cm)
     if not filled.any():
         left = np.exp(-path * view.gas[:, shell])
         return left, emits * (1 - left)
