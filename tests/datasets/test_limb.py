@@ -214,6 +214,55 @@ def narrower(file: h5py.File) -> None:
     file["radiance"].dims[0].attach_scale(file["spectrum"])
 
 
+def plain(path: Path, name: str, values: Any, **about: Any) -> None:
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = values
+        file[name].attrs.update(about)
+
+
+@pytest.mark.parametrize("num", [NUM, 142])
+def test_plain_hdf5_without_dimensions(tmp_path: Path, num: int) -> None:
+    given = spectra(num)
+    limb.write(tmp_path / "a.h5", given)
+    with h5py.File(tmp_path / "a.h5", "r") as file, h5py.File(tmp_path / "b.h5", "w") as bare:
+        for name in (name for name in file if name not in (limb.ROW, limb.COLUMN)):
+            bare[name] = file[name][...]
+            bare[name].attrs.update({key: value for key, value in file[name].attrs.items() if key != "DIMENSION_LIST"})
+        bare.attrs.update(dict(file.attrs))
+    found = limb.read([tmp_path / "b.h5"], slice(1, 4))
+    np.testing.assert_array_equal(found.radiance, np.where(given.valid, given.radiance, 0)[1:4])
+    assert found.label is not None
+    assert found.label.tolist() == given.label[1:4].tolist()
+    assert limb.count(tmp_path / "b.h5") == num
+
+
+@pytest.mark.parametrize(
+    ("values", "fill", "told"),
+    [
+        ([0, 1, 2, 3, 4, 5, 300], 255, "label 300"),
+        ([0, 1, 2, 3, 4, 5, -2], -1, "label -2"),
+        ([0.5] * 7, 255, "label 0.5"),
+    ],
+)
+def test_labels_that_are_none(path: Path, values: list[float], fill: int, told: str) -> None:
+    flags = {"flag_meanings": "ice nat_small nat_large sts_1 sts_2 sts_3", "_FillValue": fill}
+    plain(path, "label", np.array(values), **flags)
+    with pytest.raises(SpectraError) as caught:
+        limb.read([path])
+    assert told in caught.value.given
+    plain(path, "label", np.array([0, 1, 2, 3, 4, 5, fill]), **flags)
+    assert limb.read([path]).label.tolist() == [0, 1, 2, 3, 4, 5, IGNORE]
+
+
+def test_no_spectra_are_none(tmp_path: Path) -> None:
+    for name in ("a.nc", "a.csv"):
+        limb.write(tmp_path / name, spectra().select(slice(0, 0)), SIMULATED)
+        found, counts = limb.read_counted([tmp_path / name])
+        assert len(found) == limb.count(tmp_path / name) == 0
+        assert counts == limb.Counts()
+
+
 REFUSED: list[tuple[Callable[[h5py.File], Any], str]] = [
     (fewer, "without microwindow 819-820"),
     (shifted, "without microwindow 782-783, 783-784, 784-785 and"),

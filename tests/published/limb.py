@@ -16,8 +16,8 @@ LOWER = np.concatenate([
 UPPER = np.concatenate([LOWER[:137] + 1, [796.2, 834.4, 821.0, 834.4, 950.0]])
 
 
-def write(path: Path, radiance: np.ndarray, longitude: np.ndarray, fill: float = -999.0) -> Path:
-    """Spectra without labels; the first radiance of the first spectrum is a fill value."""
+def write(path: Path, radiance: np.ndarray, longitude: np.ndarray, fill: float = -999.0, limit: bool = True) -> Path:
+    """Spectra without labels; what is not finite becomes a fill value. Without a limit more could be added."""
     num = len(radiance)
     columns = {
         "radiance": (np.where(np.isfinite(radiance), radiance, fill), ("spectrum", "microwindow"), "nW/(cm2 sr cm-1)"),
@@ -29,7 +29,7 @@ def write(path: Path, radiance: np.ndarray, longitude: np.ndarray, fill: float =
         "tangent_altitude": (np.full(num, 20.0), ("spectrum",), "km"),
     }
     with netcdf_file(path, "w", version=2) as file:
-        file.createDimension("spectrum", num)
+        file.createDimension("spectrum", num if limit else None)
         file.createDimension("microwindow", 142)
         file.kind, file.format = "landweave limb spectra", 1
         for name, (values, dimensions, unit) in columns.items():

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.published.limb import write
 
 from landweave.datasets import limb
 
 
-def test_classic_netcdf(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", [True, False])
+def test_classic_netcdf(tmp_path: Path, limit: bool) -> None:
     radiance = np.random.default_rng(1).uniform(1, 1000, (5, 142))
     radiance[0, 0] = np.nan
-    path = write(tmp_path / "a.nc", radiance, np.array([0.0, 100, 200, 300, 359]))
+    path = write(tmp_path / "a.nc", radiance, np.array([0.0, 100, 200, 300, 359]), limit=limit)
     found, counts = limb.read_counted([path])
     assert counts == limb.Counts(spectra=5, missing=1, east_of_180=3)
     np.testing.assert_allclose(found.radiance[found.valid], radiance[found.valid], rtol=1e-6)

@@ -29,14 +29,12 @@ class Columns:
         values: Arrays by name. Those of a CSV file are of text.
         facts: What the file says of itself.
         about: The same of each array: units, fill value, meanings.
-        per_row: Names of the arrays that have an entry a row.
         length: Number of rows in the file, whichever of them were read.
     """
 
     values: Mapping[str, NDArray[Any]]
     facts: Mapping[str, Any]
     about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    per_row: frozenset[str] = frozenset()
     length: int = 0
 
     def said(self, name: str, key: str) -> str:
@@ -44,12 +42,14 @@ class Columns:
         return str(self.about.get(name, {}).get(key, ""))
 
 
-def read_columns(path: Path, row: str, rows: slice = slice(None), names: Iterable[str] | None = None) -> Columns:
+def read_columns(
+    path: Path, dimensions: tuple[str, str], rows: slice = slice(None), names: Iterable[str] | None = None
+) -> Columns:
     """Everything in a file, whichever of the three formats it has.
 
     Args:
         path: A netCDF file (classic or 4), an HDF5 file, or a CSV file with lines "# key: value" before its header.
-        row: Name of the dimension whose entries are rows.
+        dimensions: Names of that of rows and that of columns.
         rows: Which of them.
         names: Which arrays; all where left away.
 
@@ -60,14 +60,14 @@ def read_columns(path: Path, row: str, rows: slice = slice(None), names: Iterabl
         raise SpectraError(f"{path}, which is no file", "a file of limb spectra", "check the path")
     wanted = None if names is None else frozenset(names)
     try:
-        return _reader(path)(path, row, rows, wanted)
+        return _reader(path)(path, dimensions, rows, wanted)
     except (OSError, KeyError, ValueError, TypeError, IndexError, UnicodeDecodeError, csv.Error) as error:
         if isinstance(error, SpectraError):
             raise
         raise SpectraError(f"{path}, which cannot be read: {error}", "a whole file of limb spectra", _MAKE) from error
 
 
-def _reader(path: Path) -> Callable[[Path, str, slice, frozenset[str] | None], Columns]:
+def _reader(path: Path) -> Callable[[Path, tuple[str, str], slice, frozenset[str] | None], Columns]:
     with path.open("rb") as file:
         begins = file.read(8)
     if begins == _HDF5:
@@ -79,16 +79,22 @@ def _reader(path: Path) -> Callable[[Path, str, slice, frozenset[str] | None], C
     raise SpectraError(f"{path} of an unknown kind", "netCDF, HDF5, or CSV by its name", _MAKE)
 
 
-def _read_hdf5(path: Path, row: str, rows: slice, names: frozenset[str] | None) -> Columns:
+def _read_hdf5(path: Path, dimensions: tuple[str, str], rows: slice, names: frozenset[str] | None) -> Columns:
+    row, column = dimensions
     with h5py.File(path, "r") as file:
         sets = {name: one for name, one in file.items() if isinstance(one, h5py.Dataset) and _is_asked(name, names)}
         along = {name: _first_dimension(one) for name, one in sets.items()}
-        length = file[row].shape[0]
+        if not (tables := [one.shape[0] for one in file.values() if isinstance(one, h5py.Dataset) and one.ndim == 2]):
+            raise SpectraError(f"{path} without radiance", "a table of radiances", _MAKE)
+        length = tables[0]
+        # Plain HDF5 files name no dimensions: there what is named after the columns lies along them.
+        for name in (name for name, told in along.items() if not told):
+            along[name] = column if name.startswith(column) else row
         values = {name: one[rows] if along[name] == row else one[()] for name, one in sets.items()}
         about = {name: {key: _plain(one.attrs[key]) for key in one.attrs if key not in _HIDDEN}
                  for name, one in sets.items()}  # fmt: skip
         facts = {key: _plain(value) for key, value in file.attrs.items() if key not in _HIDDEN}
-    return Columns(values, facts, about, frozenset(name for name in sets if along[name] == row), length)
+    return Columns(values, facts, about, length)
 
 
 def _first_dimension(one: h5py.Dataset) -> str:
@@ -98,7 +104,8 @@ def _first_dimension(one: h5py.Dataset) -> str:
     return str(scales[0].name).lstrip("/") if scales else ""
 
 
-def _read_classic(path: Path, row: str, rows: slice, names: frozenset[str] | None) -> Columns:
+def _read_classic(path: Path, dimensions: tuple[str, str], rows: slice, names: frozenset[str] | None) -> Columns:
+    row, _ = dimensions
     # Not mapped into memory: its arrays live on after the file.
     with netcdf_file(path, "r", mmap=False) as file:
         found = {name: one for name, one in file.variables.items() if _is_asked(name, names)}
@@ -107,18 +114,19 @@ def _read_classic(path: Path, row: str, rows: slice, names: frozenset[str] | Non
         native = {name: value.astype(value.dtype.newbyteorder("=")) for name, value in values.items()}
         about = {name: {key: _plain(value) for key, value in one._attributes.items()} for name, one in found.items()}
         facts = {key: _plain(value) for key, value in file._attributes.items()}
-        length = file.dimensions[row]
-    return Columns(native, facts, about, frozenset(name for name in found if along[name] == row), length)
+        # Of a dimension without limit the file does not tell the length but by its variables.
+        length = max(one.shape[0] for one in file.variables.values() if one.dimensions[:1] == (row,))
+    return Columns(native, facts, about, length)
 
 
-def _read_csv(path: Path, row: str, rows: slice, names: frozenset[str] | None) -> Columns:
+def _read_csv(path: Path, _: tuple[str, str], rows: slice, names: frozenset[str] | None) -> Columns:
     with path.open(encoding="utf-8", newline="") as file:
         facts, header = {}, ""
         for line in file:
             if not line.startswith("#"):
                 header = line
                 break
-            key, _, value = line[1:].partition(":")
+            key, value = line[1:].split(":", 1)
             facts[key.strip()] = value.strip()
         columns = next(csv.reader([header]), [])
         table = [line for line in csv.reader(file) if line]
@@ -130,7 +138,7 @@ def _read_csv(path: Path, row: str, rows: slice, names: frozenset[str] | None) -
         raise SpectraError(f"{path} with two columns {twice}", "every column once", _MAKE)
     wide = np.array(table[rows], dtype=np.str_).reshape(len(table[rows]), len(columns))
     values = {name: wide[:, place] for place, name in enumerate(columns) if _is_asked(name, names)}
-    return Columns(values, facts, {}, frozenset(values), len(table))
+    return Columns(values, facts, {}, len(table))
 
 
 def _is_asked(name: str, names: frozenset[str] | None) -> bool:

@@ -113,7 +113,7 @@ def facts(path: Path) -> Mapping[str, Any]:
 
 
 def _columns(path: Path, rows: slice, names: Sequence[str] | None = None) -> Columns:
-    found = read_columns(path, ROW, rows, names)
+    found = read_columns(path, (ROW, COLUMN), rows, names)
     if str(found.facts.get("kind")) != KIND or str(found.facts.get("format")) != str(FORMAT):
         raise SpectraError(
             f"{path} of kind {found.facts.get('kind', 'unknown')}, format {found.facts.get('format', 'unknown')}",
@@ -208,6 +208,8 @@ def _numbers(path: Path, found: Columns, name: str) -> Float[np.ndarray, " b"]:
     # A CSV file has no place for a unit but the name.
     short = name if name in found.values or found.about else {"tangent_altitude": "tangent_altitude_km"}.get(name, name)
     values = _number_or_text(_values(path, found, short), path, short).astype(np.float64)
+    if values.ndim != 1:
+        raise SpectraError(f"{path} with {short} of shape {values.shape}", "one value a spectrum", _MAKE)
     fill = found.about.get(name, {}).get("_FillValue")
     return values if fill is None else np.where(values == fill, np.nan, values)
 
@@ -258,7 +260,12 @@ def _label(path: Path, found: Columns) -> tuple[UInt8[np.ndarray, " b"] | None, 
             )
         table = {name: place for place, name in enumerate(classes)}
         return np.array([table.get(name, IGNORE) for name in values.tolist()], np.uint8), classes
-    return values.astype(np.uint8), classes
+    fill = found.about.get("label", {}).get("_FillValue", IGNORE)
+    wrong = values[(values != fill) & ~np.isin(values, np.arange(len(classes)))]
+    if wrong.size:
+        known = f"0 to {len(classes) - 1}, places in flag_meanings, or {fill} for none"
+        raise SpectraError(f"{path} with label {wrong[0]}", f"labels {known}", "mend the labels, or name all classes")
+    return np.where(values == fill, IGNORE, values).astype(np.uint8), classes
 
 
 def write(path: Path, spectra: LimbSpectra, attributes: Mapping[str, Any] | None = None) -> None:
