@@ -40,7 +40,7 @@ METHODS = {"pca-svm": {"components": 4}, "bayes": {"bins": 6}}
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two trainings and two predictions of one season."""
     folder = tmp_path_factory.mktemp("compare")
-    limb.write(folder / "database.nc", spectra(180))
+    limb.write(folder / "database.nc", spectra(180), {"simulated": 1})
     limb.write(folder / "season.nc", spectra(150, seed=4, clear=20), {"simulated": 1})
     for name, arguments in METHODS.items():
         recipe = check(LimbRecipe, {"method": name, "arguments": arguments, "judge": QUICK}, "test")
@@ -110,14 +110,15 @@ def test_one_page_with_everything(place: Path, tmp_path: Path) -> None:
         "Figure 7",
         "Table 6",
         "Table 7",
-        "Variance of differences",
+        "Variance of differences, simulated",
         "Figure 5",
         "Permutation importance",
         "170 simulated spectra",
         "Over the pole on 2009-06-14",
         "Figures 2 and 16",
         "smoothed over 3 days x 3 km",
-        "ice, PCA + SVM",
+        "ice, PCA + SVM, simulated",
+        "Where they agree: Southern Hemisphere 2009",
     ):
         assert words in text, words
     assert json.loads((tmp_path / "comparison.json").read_text("utf-8")) == json.loads(json.dumps(told))

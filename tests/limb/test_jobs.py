@@ -78,7 +78,7 @@ def test_a_training_tells_how_good_it_is_and_what_it_saw(trained: Path) -> None:
     card, _ = load_card(trained / "card")
     assert card.identity == told["card"]
     assert card.training["spectra"] == 220
-    assert describe(trained)[0].startswith("PCA + SVM learnt from 220 spectra; components 5")
+    assert describe(trained)[0].startswith("PCA + SVM learnt from 220 simulated spectra; components 5")
 
 
 def test_a_training_goes_on_where_it_stopped_and_gives_the_same(database: Path, trained: Path, tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ class Training:
         """Name of the classifier."""
         return str(self.told["title"])
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it learnt from simulated spectra."""
+        return bool(self.told["simulated"])
+
 
 @dataclass(frozen=True, eq=False)
 class Winter:
@@ -54,6 +59,16 @@ class Winter:
     def is_simulated(self) -> bool:
         """Whether its spectra are."""
         return any(bool(one.facts.get("simulated")) for one in self.every.values())
+
+    @property
+    def mark(self) -> str:
+        """What titles of figures end with."""
+        return ", simulated" if self.is_simulated else ""
+
+    @property
+    def where(self) -> str:
+        """Hemisphere and year, for headlines of parts."""
+        return self.name.partition(",")[0] + (f" {self.first.time.min().astype('datetime64[Y]')}" * self.has_places)
 
     @property
     def has_places(self) -> bool:

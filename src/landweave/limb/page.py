@@ -31,8 +31,8 @@ def write_page(
     sections = [*_judged(trainings), *_seen(trainings)]
     for number, winter in enumerate(winters, 1):
         sections += _winter(winter, number, day)
-    simulated = any(winter.is_simulated for winter in winters)
-    told = "Spectra whose headline says simulated were simulated. " if simulated else ""
+    simulated = any(winter.is_simulated for winter in winters) or bool(_kind(trainings))
+    told = "Spectra were simulated where a headline or a figure says so. " if simulated else ""
     lead = f"{told}Figures and tables are those of {_PAPER}, made from other data: numbers need not be its own."
     facts = {one.title: percent(_accuracy(one)) for one in trainings}
     records = {f"Training: {one.title}": one.told["arguments"] for one in trainings}
@@ -53,11 +53,15 @@ def _judged(trainings: Sequence[Training]) -> Iterator[Section]:
     }
     shown = (Shown(figures.curve(lines), "Accuracy after learning from fewer spectra (Figure 7)."),) if lines else ()
     note = (
-        "Judged on spectra that were not learnt from. The Bayesian rule tells other classes: it is right where it "
-        "tells the constituent."
+        f"Judged on {_kind(trainings)}spectra that were not learnt from. The Bayesian rule tells other classes: it is "
+        "right where it tells the constituent."
     )
     tables = (_overview(trainings), *_small(trainings), *_large_nat(trainings))
     yield Section("accuracy", "How good they are", note, shown, tables)
+
+
+def _kind(trainings: Sequence[Training]) -> str:
+    return "simulated " if any(one.is_simulated for one in trainings) else ""
 
 
 def _overview(trainings: Sequence[Training]) -> Table:
@@ -69,7 +73,7 @@ def _overview(trainings: Sequence[Training]) -> Table:
         held = percent(one.told["held"]["accuracy"]) if one.told.get("held") else ""
         told = ", ".join(f"{name} {value}" for name, value in one.told["arguments"].items())
         lines.append((one.title, count(one.told["spectra"]), percent(_accuracy(one)), spread, held, told))
-    return Table("Accuracy", "", head, tuple(lines), trainings[0].folder)
+    return Table(f"Accuracy on {_kind(trainings)}spectra", "", head, tuple(lines), trainings[0].folder)
 
 
 def _small(trainings: Sequence[Training]) -> Iterator[Table]:
@@ -83,7 +87,7 @@ def _small(trainings: Sequence[Training]) -> Iterator[Table]:
                 )
                 for line in scores
             )
-            title = f"Few spectra: {one.title} (Table 6)"
+            title = f"Few {_kind([one])}spectra: {one.title} (Table 6)"
             yield Table(title, "", ("class", "precision", "recall", "F1", "support"), lines, one.folder)
 
 
@@ -97,34 +101,42 @@ def _large_nat(trainings: Sequence[Training]) -> Iterator[Table]:
         names = tuple(dict.fromkeys(name for _, row in rows for name in row))
         lines = tuple((title, *(decimal(row[name], 4) if name in row else "" for name in names)) for title, row in rows)
         note = "What is told of spectra whose truth is large NAT, as shares, in cross-validation."
-        yield Table("Large NAT (Table 7)", note, ("classifier", *names), lines, trainings[0].folder)
+        yield Table(
+            f"Large NAT, {_kind(trainings)}spectra (Table 7)", note, ("classifier", *names), lines, trainings[0].folder
+        )
 
 
 def _seen(trainings: Sequence[Training]) -> Iterator[Section]:
     if not trainings:
         return
-    label = "share of all pairs"
-    shown = [Shown(figures.matrix("Variance of differences", trainings[0].seen.variance, label), "Figure 4 (a).")]
+    label, mark = "share of all pairs", ", simulated" * bool(_kind(trainings))
+    shown = [
+        Shown(figures.matrix(f"Variance of differences{mark}", trainings[0].seen.variance, label), "Figure 4 (a).")
+    ]
     tables = []
     for one in trainings:
         seen, title = one.seen, one.title
         if seen.importance.size:
-            shown.append(Shown(figures.matrix(f"Importance, {title}", seen.importance, label), "Figure 4 (b)."))
+            shown.append(Shown(figures.matrix(f"Importance, {title}{mark}", seen.importance, label), "Figure 4 (b)."))
             lines = tuple((decimal(t["importance"], 6), t["indices"], t["wavenumbers"]) for t in one.told["important"])
             head = ("importance", "indices", "wavenumbers (cm-1)")
-            tables.append(Table(f"Top ten differences, {title} (Table 3)", "", head, lines, one.folder))
+            tables.append(Table(f"Top ten differences, {title}{mark} (Table 3)", "", head, lines, one.folder))
         if len(seen.places):
-            shown.append(Shown(figures.plane(title, seen.places, seen.labels, CLASSES), "First components (Figure 5)."))
+            shown.append(
+                Shown(figures.plane(title + mark, seen.places, seen.labels, CLASSES), "First components (Figure 5).")
+            )
         if len(seen.shuffled):
             names, lost = zip(*costliest(seen.shuffled), strict=True)
-            drawn = figures.importances(f"Permutation importance, {title}", names, lost)
+            drawn = figures.importances(f"Permutation importance, {title}{mark}", names, lost)
             shown.append(Shown(drawn, "Accuracy lost where one microwindow is shuffled among spectra."))
     note = "Over pairs of microwindows; the upper triangle sums to 1. Indices and wavenumbers are in docs/methods."
     yield Section("seen", "What they saw", note, tuple(shown), tuple(tables))
 
 
 def _winter(winter: Winter, number: int, day: np.datetime64 | None) -> Iterator[Section]:
-    pies = tuple(Shown(figures.pie(title, compare.pie_counts(one))) for title, one in winter.every.items())
+    pies = tuple(
+        Shown(figures.pie(title + winter.mark, compare.pie_counts(one))) for title, one in winter.every.items()
+    )
     yield Section(f"winter-{number}", winter.name, _left(winter), pies, tuple(_truths(winter)))
     crosses = [
         shown
@@ -132,7 +144,12 @@ def _winter(winter: Winter, number: int, day: np.datetime64 | None) -> Iterator[
         for shown in (_cross(mine, yours, table), _cross(yours, mine, table.transposed))
     ]
     if crosses:
-        yield Section(f"agreement-{number}", "Where they agree", "Figures 2 and 16.", tuple(crosses))
+        yield Section(
+            f"agreement-{number}",
+            f"Where they agree: {winter.where}",
+            f"Figures 2 and 16{winter.mark}.",
+            tuple(crosses),
+        )
     if winter.has_places:
         yield _pole(winter, number, day)
         if shown := tuple(_covers(winter)):
@@ -140,7 +157,7 @@ def _winter(winter: Winter, number: int, day: np.datetime64 | None) -> Iterator[
                 "Bins of 1 day x 1 km, smoothed over 3 days x 3 km (Figures 11 to 13). How counts become areas is "
                 "ours: docs/verbs/limb.md. Mixed classes of the Bayesian rule are not in any of the three."
             )
-            yield Section(f"area-{number}", "Area covered by altitude and day", note, shown)
+            yield Section(f"area-{number}", f"Area covered by altitude and day: {winter.where}", note, shown)
 
 
 def _left(winter: Winter) -> str:
@@ -179,17 +196,23 @@ def _pole(winter: Winter, number: int, day: np.datetime64 | None) -> Section:
     chosen = busiest_day(first.time, first.index) if day is None else day
     here = on_day(first.time, chosen, first.tangent_altitude_km, _FROM_KM, _TO_KM)
     shown = tuple(
-        Shown(figures.pole(title, one.latitude[here], one.longitude[here], one.index[here], one.classes))
+        Shown(figures.pole(title + winter.mark, one.latitude[here], one.longitude[here], one.index[here], one.classes))
         for title, one in winter.every.items()
     )
     note = f"Tangent altitudes of {_FROM_KM:g} to {_TO_KM:g} km (Figures 8 to 10), {int(here.sum())} observations."
-    return Section(f"pole-{number}", f"Over the pole on {chosen}", note, shown)
+    return Section(f"pole-{number}", f"Over the pole on {chosen}{winter.mark}", note, shown)
 
 
 def _covers(winter: Winter) -> Iterator[Shown]:
     found = {title: compare.cover(one) for title, one in winter.every.items()}
     for kind in compare.KINDS:
-        for title, one in winter.every.items():
-            if (covered := found[title]) is not None:
-                area = compare.kind_area(one, covered, kind)
-                yield Shown(figures.covered(f"{kind}, {title}", covered.days, covered.altitude_km, area))
+        areas = {
+            title: (covered, compare.kind_area(one, covered, kind))
+            for title, one in winter.every.items()
+            if (covered := found[title]) is not None
+        }
+        # One scale for all classifiers, by which they compare.
+        most = max((float(np.nanmax(area)) for _, area in areas.values()), default=0.0)
+        for title, (covered, area) in areas.items():
+            name = f"{kind}, {title}{winter.mark}"
+            yield Shown(figures.covered(name, covered.days, covered.altitude_km, area, most))

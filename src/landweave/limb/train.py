@@ -61,7 +61,8 @@ def run(job: TrainJob, out: Path, executor: Executor | None = None) -> Iterator[
         arguments = best(found).arguments if found else job.recipe.arguments
         fitting = Fitting(job.recipe.method, arguments, job.recipe.seed, num_cores())
         judged = yield from _judge(job.recipe, fitting, out, phases)
-        card, seen, apart = _fit(fitting, every, job.recipe, out)
+        simulated = any(bool(limb.facts(path).get("simulated")) for path in job.spectra)
+        card, seen, apart = _fit(fitting, every, job.recipe, out, simulated)
         told = {**judged, "held": apart, "search": [vars(one) for one in found]}
         _write(out, card, seen, every, told)
         yield Progress("fit", 1, 1, "classifiers")
@@ -148,12 +149,12 @@ def _told(found: Mapping[str, Mapping[str, Any]], num_folds: int) -> dict[str, A
 
 
 def _fit(
-    fitting: Fitting, every: Learnable, recipe: LimbRecipe, out: Path
+    fitting: Fitting, every: Learnable, recipe: LimbRecipe, out: Path, simulated: bool
 ) -> tuple[LimbCard, Seen, dict[str, Any] | None]:
     learnt, apart = every.select(~every.held), every.select(every.held)
     model = fitting.on(learnt)
     method = METHODS[fitting.method]
-    training = {"spectra": len(learnt), "left out": dict(every.left), "seed": fitting.seed}
+    training = {"spectra": len(learnt), "left out": dict(every.left), "seed": fitting.seed, "simulated": simulated}
     card = LimbCard(fitting.method, dict(fitting.arguments), method.classes, every.mean, training)
     judged = some(apart if len(apart) else learnt, max(recipe.judge.shuffled, 1), fitting.seed)
     seen = look(
@@ -182,6 +183,7 @@ def _write(out: Path, card: LimbCard, seen: Seen, every: Learnable, told: Mappin
         "arguments": dict(card.arguments),
         "card": card.identity,
         "spectra": int((~every.held).sum()),
+        "simulated": bool(card.training["simulated"]),
         "left_out": dict(every.left),
         "important": list(important),
         **told,
@@ -193,7 +195,8 @@ def _write(out: Path, card: LimbCard, seen: Seen, every: Learnable, told: Mappin
 def describe(folder: Path) -> list[str]:
     """The training in `folder`, for people."""
     told = read_training(folder)
-    lines = [f"{told['title']} learnt from {told['spectra']} spectra; {_words(told['arguments'])}"]
+    simulated = "simulated " if told["simulated"] else ""
+    lines = [f"{told['title']} learnt from {told['spectra']} {simulated}spectra; {_words(told['arguments'])}"]
     if "cross_validation" in told:
         lines.append(f"cross-validation: {100 * told['cross_validation']['accuracy']:.2f} % right")
     if told["held"]:

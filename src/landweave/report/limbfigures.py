@@ -126,6 +126,7 @@ def covered(
     days: Shaped[np.ndarray, " d"],
     altitude_km: Float[np.ndarray, " a"],
     area: Float[np.ndarray, "d a"],
+    scale_to: float | None = None,
 ) -> str:
     """Area covered by day and altitude (Figures 11 to 13).
 
@@ -134,10 +135,12 @@ def covered(
         days: datetime64[D].
         altitude_km: Lower edges of bins of 1 km.
         area: Million square kilometres; NaN where nothing was observed.
+        scale_to: Largest area of the colours' scale; that of `area` where None.
     """
     known = area[np.isfinite(area)]
     most = 1e3 * float(known.max(initial=0))
-    steps = [step for number, step in enumerate(AREA_STEPS) if not number or AREA_STEPS[number - 1] < most] or [0.0]
+    top = most if scale_to is None else 1e3 * scale_to
+    steps = [step for number, step in enumerate(AREA_STEPS) if not number or AREA_STEPS[number - 1] < top]
     steps = [*steps, 10.0] if len(steps) == 1 else steps
 
     def draw(axes: Axes) -> None:
