@@ -28,10 +28,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_whole_way(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["limb", "train", "database.nc", "-r", "recipe.toml", "-o", "run", "--set", "seed=3"]) == 0
-    assert "PCA + SVM learnt from 120 spectra; components 4" in capsys.readouterr().out
-    assert run(["limb", "search", "database.nc", "-r", "recipe.toml", "-o", "search"]) == 0
-    assert "gamma" in capsys.readouterr().out
+    assert run(["limb", "search", "database.nc", "-r", "recipe.toml", "-o", "run", "--set", "seed=3"]) == 0
+    told = capsys.readouterr().out
+    assert "PCA + SVM learnt from 120 spectra; components 4, gamma" in told
+    # The same folder with other arguments is another job.
+    assert run(["limb", "train", "database.nc", "-r", "recipe.toml", "-o", "run", "--set", "seed=3"]) == 1
+    assert "which holds the work of another job: search was" in capsys.readouterr().err
     assert run(["limb", "predict", "season.csv", "--card", "run/card", "-o", "told"]) == 0
     assert "clear: 6" in capsys.readouterr().out
     assert run(["limb", "compare", "run", "told", "-o", "comparison"]) == 0
