@@ -61,6 +61,26 @@ def test_a_machine_that_is_stopped_early_is_taken_as_it_is() -> None:
     assert "kernel" not in whole.to_arrays()
 
 
+def test_machines_on_few_vectors_are_nearly_as_right() -> None:
+    x, y = draw(900, seed=2)
+    fresh, truth = draw(600, seed=3)
+    whole, few = (svm.fit(x, y, 5, gamma=0.1, num_vectors=num) for num in (None, 60))
+    right = [(model.predict_probabilities(fresh).argmax(1) == truth).mean() for model in (whole, few)]
+    assert right[1] > right[0] - 0.02 > 0.7
+    assert len(few.vectors) == 60 < len(whole.vectors)
+    again, other = (svm.fit(x, y, 5, gamma=0.1, num_vectors=60, seed=seed) for seed in (0, 1))
+    np.testing.assert_array_equal(again.decide(fresh), few.decide(fresh))
+    assert (other.vectors != few.vectors).any()
+    # Vectors for all samples are all vectors: the plain machine.
+    np.testing.assert_array_equal(svm.fit(X, Y, 5, num_vectors=300).decide(FRESH), svm.fit(X, Y, 5).decide(FRESH))
+
+
+def test_machines_on_few_vectors_know_classes_without_samples() -> None:
+    ours = svm.fit(X, (Y % 2 * 3).astype(np.uint8), 5, num_vectors=20, kernel="linear").predict_probabilities(FRESH)
+    assert (ours[:, [1, 2, 4]] == 0).all()
+    assert (ours[:, [0, 3]] > 0).all()
+
+
 def test_probabilities_choose_what_the_machines_choose() -> None:
     model = svm.fit(X, Y, 5)
     told = model.predict_probabilities(FRESH)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 from numpy.typing import NDArray
 
+from landweave.classical import reduced
 from landweave.classical.samples import check_features, check_samples
 from landweave.classical.scaled import blocks, check_arrays, rows_of, scale_of, squared_distances
 from landweave.config import nearest
@@ -21,6 +22,7 @@ KERNELS = tuple(_NAMES)
 """Kernels by our names; scikit-learn's stand beside them."""
 # All classes share one kernel while it fits into memory (1 GiB); beyond that each class computes its own.
 _KERNEL_SAMPLES = 11_000
+_CACHE_MB = 1000
 _ARRAYS = {
     "vectors": ("f", 2),
     "weights": ("f", 2),
@@ -143,8 +145,10 @@ def fit(
     kernel: str = "rbf",
     degree: int = 3,
     max_steps: int | None = None,
+    num_vectors: int | None = None,
+    seed: int = 0,
 ) -> SVM:
-    """A machine for each class against all others, on features that are standardised first. Nothing is random.
+    """A machine for each class against all others, on features that are standardised first.
 
     Args:
         x: Samples.
@@ -157,6 +161,10 @@ def fit(
         degree: Of a polynomial.
         max_steps: After so many steps of its solver a machine is taken as it is; None for no end. With strong penalties
             and classes that overlap, a polynomial kernel may need hours to come to its end, and is no better there.
+        num_vectors: Of more samples than so many, as many are drawn, and machines are sought on them alone, for all
+            samples and the squared hinge loss (classical/reduced.py): a minute where all vectors would take hours.
+            None for all, where nothing is random.
+        seed: Of the vectors that are drawn.
 
     Raises:
         SampleError: There are too few samples, or some are not finite.
@@ -168,21 +176,59 @@ def fit(
     mean, std = scale_of(samples)
     scaled = (samples - mean) / std
     own = 1 / scaled.shape[1] if gamma is None else gamma
-    weights, bias = np.zeros((num_classes, len(scaled))), np.empty(num_classes)
-    near = (
-        np.concatenate([part for _, part in _kernels(scaled, scaled, kernel, own, degree)])
-        if len(scaled) <= _KERNEL_SAMPLES
-        else None
-    )
-    solver = {"C": strength, "gamma": own, "degree": degree, "max_iter": -1 if max_steps is None else max_steps}
-    for index, is_in in enumerate(rows_of(labels, num_classes).T == 1):
+    targets = rows_of(labels, num_classes).T == 1
+    if num_vectors is not None and num_vectors < len(scaled):
+        places = np.sort(np.random.default_rng(seed).choice(len(scaled), num_vectors, replace=False))
+        vectors = scaled[places]
+        weights, bias = _on_few(scaled, vectors, targets, strength, (kernel, own, degree))
+    else:
+        solver = {"C": strength, "gamma": own, "degree": degree, "max_iter": -1 if max_steps is None else max_steps}
+        vectors = scaled
+        weights, bias = _on_all(scaled, targets, kernel, solver)
+    used = (weights != 0).any(0)
+    return SVM(vectors[used], weights[:, used], bias, mean, std, own, y.ndim == 2, kernel, degree)
+
+
+def _on_all(
+    scaled: Float32[np.ndarray, "n f"], targets: Bool[np.ndarray, "k n"], kernel: str, solver: Mapping[str, Any]
+) -> tuple[Float64[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
+    """Weights of all samples and bias of each class, by libsvm."""
+    near = None
+    if len(scaled) <= _KERNEL_SAMPLES:
+        parts = _kernels(scaled, scaled, kernel, solver["gamma"], solver["degree"])
+        near = np.concatenate([part for _, part in parts])
+    return _by_class(targets, len(scaled), lambda is_in: _machine(scaled, near, is_in, _NAMES[kernel], solver))
+
+
+def _on_few(
+    scaled: Float32[np.ndarray, "n f"],
+    vectors: Float32[np.ndarray, "m f"],
+    targets: Bool[np.ndarray, "k n"],
+    strength: float,
+    kernel: tuple[str, float, int],
+) -> tuple[Float64[np.ndarray, "k m"], Float64[np.ndarray, " k"]]:
+    """Weights of the vectors and bias of each class, by Newton's method."""
+    white = reduced.whitening(np.concatenate([part for _, part in _kernels(vectors, vectors, *kernel)]))
+    features = np.concatenate([(part @ white).astype(np.float32) for _, part in _kernels(scaled, vectors, *kernel)])
+
+    def machine(is_in: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+        weights, bias = reduced.solve(features, is_in, strength)
+        return white @ weights, bias
+
+    return _by_class(targets, len(vectors), machine)
+
+
+def _by_class(
+    targets: Bool[np.ndarray, "k n"], num: int, solve: Callable[[NDArray[np.bool_]], tuple[NDArray[np.float64], float]]
+) -> tuple[Float64[np.ndarray, "k m"], Float64[np.ndarray, " k"]]:
+    weights, bias = np.zeros((len(targets), num)), np.empty(len(targets))
+    for index, is_in in enumerate(targets):
         # A class that all samples have, or none, needs no machine and allows none.
         if is_in.all() or not is_in.any():
             bias[index] = np.inf if is_in.all() else -np.inf
         else:
-            weights[index], bias[index] = _machine(scaled, near, is_in, _NAMES[kernel], solver)
-    used = (weights != 0).any(0)
-    return SVM(scaled[used], weights[:, used], bias, mean, std, own, y.ndim == 2, kernel, degree)
+            weights[index], bias[index] = solve(is_in)
+    return weights, bias
 
 
 def _kernels(
@@ -209,7 +255,7 @@ def _machine(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import SVC
 
-    model = SVC(**solver, kernel=kernel if near is None else "precomputed")
+    model = SVC(**solver, cache_size=_CACHE_MB, kernel=kernel if near is None else "precomputed")
     with warnings.catch_warnings():
         # That a machine may end before it is done is what max_steps says.
         warnings.simplefilter("ignore", ConvergenceWarning)
