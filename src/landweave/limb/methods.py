@@ -166,7 +166,9 @@ def fit_pca_svm(
     strength: float = 1000.0,
     gamma: float | None = 1.0,
     kernel: str = "rbf",
+    vectors: int | None = 500,
     max_steps: int | None = _STEPS,
+    seed: int = 0,
 ) -> Machine:
     """PCA of the differences whose variance is at least `threshold_k2`, and a machine on the scores (PCA + SVM).
 
@@ -178,11 +180,15 @@ def fit_pca_svm(
         strength: C.
         gamma: Of the machine's kernel, on standardised scores; None for one over the number of scores.
         kernel: Of the machine: rbf, linear or polynomial.
-        max_steps: Of the machine's solver; without end some choices of Table 4 take hours, and are no better.
+        vectors: Machines stand on so many spectra, drawn at random, where there are more; None for all, which takes
+            hours on 70,000 spectra of classes that overlap, and is no better.
+        max_steps: Of the solver of machines on all; without end some choices of Table 4 take hours, and are no better.
+        seed: Of the vectors.
     """
     kept = differences.kept(differences.covariance(temperature)[1], threshold_k2)
     found = components_.fit(temperature, components, kept)
-    return _on(found, temperature, label, strength=strength, gamma=gamma, kernel=kernel, max_steps=max_steps)
+    how = {"strength": strength, "gamma": gamma, "kernel": kernel, "max_steps": max_steps}
+    return _on(found, temperature, label, num_vectors=vectors, seed=seed, **how)
 
 
 def fit_kpca_svm(
@@ -198,6 +204,7 @@ def fit_kpca_svm(
     strength: float = 1000.0,
     gamma: float | None = 0.1,
     kernel: str = "rbf",
+    vectors: int | None = 500,
     max_steps: int | None = _STEPS,
     seed: int = 0,
 ) -> Machine:
@@ -215,8 +222,10 @@ def fit_kpca_svm(
         strength: C.
         gamma: Of the machine's kernel, on standardised scores; None for one over the number of scores.
         kernel: Of the machine: rbf, linear or polynomial.
-        max_steps: Of the machine's solver; without end some choices of Table 4 take hours, and are no better.
-        seed: Of the landmarks.
+        vectors: Machines stand on so many spectra, drawn at random, where there are more; None for all, which takes
+            hours on 70,000 spectra of classes that overlap, and is no better.
+        max_steps: Of the solver of machines on all; without end some choices of Table 4 take hours, and are no better.
+        seed: Of the landmarks and the vectors.
     """
     kept = differences.kept(differences.covariance(temperature)[1], threshold_k2)
     found = kernels.fit(
@@ -229,7 +238,8 @@ def fit_kpca_svm(
         num_landmarks=landmarks,
         seed=seed,
     )
-    return _on(found, temperature, label, strength=strength, gamma=gamma, kernel=kernel, max_steps=max_steps)
+    how = {"strength": strength, "gamma": gamma, "kernel": kernel, "max_steps": max_steps}
+    return _on(found, temperature, label, num_vectors=vectors, seed=seed, **how)
 
 
 def _on(
