@@ -162,3 +162,15 @@ def test_arrays_that_are_no_machines_are_refused(changed: Any) -> None:
     with pytest.raises(CardError) as caught:
         SVM.from_arrays(arrays)
     assert all((caught.value.given, caught.value.expected, caught.value.do))
+
+
+def test_one_scale_keeps_the_weight_of_features() -> None:
+    generator = np.random.default_rng(2)
+    x = generator.normal(0, [8.0, 1.0, 0.01], (60, 3)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.uint8)
+    each, one = (svm.fit(x, y, 2, one_scale=one) for one in (False, True))
+    np.testing.assert_allclose(each.std, x.std(0), rtol=1e-5)
+    np.testing.assert_allclose(one.std, x.std(0).max(), rtol=1e-5)
+    # What varies little hardly moves a decision then.
+    moved = x + np.array([0, 0, 0.02], np.float32)
+    assert np.abs(one.decide(moved) - one.decide(x)).max() < 0.01 < np.abs(each.decide(moved) - each.decide(x)).max()

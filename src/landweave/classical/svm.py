@@ -146,6 +146,7 @@ def fit(
     degree: int = 3,
     max_steps: int | None = None,
     num_vectors: int | None = None,
+    one_scale: bool = False,
     seed: int = 0,
 ) -> SVM:
     """A machine for each class against all others, on features that are standardised first.
@@ -164,6 +165,8 @@ def fit(
         num_vectors: Of more samples than so many, as many are drawn, and machines are sought on them alone, for all
             samples and the squared hinge loss (classical/reduced.py): a minute where all vectors would take hours.
             None for all, where nothing is random.
+        one_scale: All features are divided by the standard deviation of the one that varies most, so that principal
+            components keep their weight. Otherwise each by its own.
         seed: Of the vectors that are drawn.
 
     Raises:
@@ -174,6 +177,8 @@ def fit(
         raise ConfigError(f"kernel {kernel}", nearest(kernel, KERNELS), "name a known kernel")
     samples, labels = check_samples(x, y, num_classes)
     mean, std = scale_of(samples)
+    if one_scale:
+        std = np.full_like(std, std.max())
     scaled = (samples - mean) / std
     own = 1 / scaled.shape[1] if gamma is None else gamma
     targets = rows_of(labels, num_classes).T == 1

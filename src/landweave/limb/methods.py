@@ -178,7 +178,7 @@ def fit_pca_svm(
         components: How many scores.
         threshold_k2: In K2.
         strength: C.
-        gamma: Of the machine's kernel, on standardised scores; None for one over the number of scores.
+        gamma: Of the machine's kernel, on scores over the deviation of the first; None for one over their number.
         kernel: Of the machine: rbf, linear or polynomial.
         vectors: Machines stand on so many spectra, drawn at random, where there are more; None for all, which takes
             hours on 70,000 spectra of classes that overlap, and is no better.
@@ -220,7 +220,7 @@ def fit_kpca_svm(
         degree: Of a polynomial one.
         landmarks: Spectra that stand for all others where there are more (Nystroem).
         strength: C.
-        gamma: Of the machine's kernel, on standardised scores; None for one over the number of scores.
+        gamma: Of the machine's kernel, on scores over the deviation of the first; None for one over their number.
         kernel: Of the machine: rbf, linear or polynomial.
         vectors: Machines stand on so many spectra, drawn at random, where there are more; None for all, which takes
             hours on 70,000 spectra of classes that overlap, and is no better.
@@ -245,7 +245,9 @@ def fit_kpca_svm(
 def _on(
     components: PCA | KernelPCA, temperature: Float32[np.ndarray, "b 142"], label: UInt8[np.ndarray, " b"], **how: Any
 ) -> Machine:
-    return Machine(components, svm.fit(components.scores(temperature), label, len(CLASSES), **how))
+    # Scores keep their weight: parts of one length each would let noise decide as much as what varies most.
+    scores = components.scores(temperature)
+    return Machine(components, svm.fit(scores, label, len(CLASSES), one_scale=True, **how))
 
 
 def fit_forest(
