@@ -15,7 +15,7 @@ from landweave.spectra import components
 from landweave.spectra.components import PCA
 from landweave.spectra.differences import differences
 
-X, _ = temperatures(400, 30)
+X, _ = temperatures(150, 30)
 NUM_PAIRS = 30 * 29 // 2
 
 

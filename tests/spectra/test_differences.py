@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.spectra.making import temperatures
 
@@ -22,6 +22,7 @@ def some_weights(kind: str, num_pairs: int) -> Any:
 
 
 @given(st.integers(2, 9), st.sampled_from(["all", "kept", "weighted"]), st.integers(0, 100))
+@settings(max_examples=40)
 def test_the_metric_is_that_of_the_columns(length: int, kind: str, seed: int) -> None:
     weights = some_weights(kind, length * (length - 1) // 2)
     x = np.random.default_rng(seed).normal(200, 9, (5, length)).astype(np.float32)

@@ -18,8 +18,8 @@ Weights = Shaped[np.ndarray, " p"] | None
 KEPT_ABOVE_K2 = 10.0
 """Variance below which a difference is left out (Sedona et al. 2020, Atmos. Meas. Tech. 13, 3661, section 3.2)."""
 
-# So many rows are in double precision at once: they stay in the processor's cache.
-_ROWS = 2048
+# So many rows are in double precision at once: few enough for memory, and many, because threads meet at each product.
+_ROWS = 4096
 
 
 def differences(x: Float32[np.ndarray, "b l"], weights: Weights = None) -> Float32[np.ndarray, "b _"]:
