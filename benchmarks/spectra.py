@@ -2,8 +2,8 @@
 
 Simulated spectra: limb-published-1 for components and kernels, limb-hard-1 for the forest, on which accuracy says more.
 Both sides have the same threads (components and kernels one, so that none waits for another on a shared machine), and
-each a process of its own, whose peak of memory is its own; components have the
-making of the columns counted, forests have not. Each part is kept in benchmarks/results/spectra and not measured again.
+each a process of its own, whose peak of memory is its own; components have the making of the columns counted, forests
+have not. Each part is kept in benchmarks/results/spectra and not measured again.
 Without arguments: 10,000 spectra, 10 trees; --full: 70,000 spectra and 100 trees, of which scikit-learn's take long.
 """
 
@@ -176,7 +176,8 @@ def main() -> None:
         for name, (file, part) in parts.items()
     }
     context = {
-        "simulated": "limb-published-1, limb-hard-1", "parts": found, "threads": {"forest": threads, "others": 1}, "commit": commit(),
+        "simulated": "limb-published-1, limb-hard-1", "parts": found,
+        "threads": {"forest": threads, "others": 1}, "commit": commit(),
         "versions": versions(), "machine": platform.processor() or platform.machine(), "cores": os.cpu_count(),
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
     }  # fmt: skip
