@@ -144,8 +144,31 @@ def test_fill_values_nan_and_longitudes_are_counted(path: Path, caplog: pytest.L
     assert counts == limb.Counts(NUM, missing=12, not_positive=1, east_of_180=4)
     assert not found.valid[3, :10].any()
     assert found.valid[3, 10:].all()
-    assert "12 missing" in caplog.text
-    assert "4 east of 180" in caplog.text
+    assert "7 spectra, with 12 radiances missing" in caplog.text
+    assert "1 radiances of 0 or less" in caplog.text
+    assert "4 longitudes above 180" in caplog.text
+
+
+@pytest.mark.parametrize("value", [9.969209968386869e36, 1e20, 99_999.0])
+def test_fill_values_of_which_a_file_does_not_tell_are_missing(path: Path, value: float) -> None:
+    def mend(file: h5py.File) -> None:
+        del file["radiance"].attrs["_FillValue"]
+        file["radiance"][3, :10] = value
+
+    found, counts = limb.read_counted([changed(path, mend)])
+    assert counts.missing == 11
+    assert not found.valid[3, :10].any()
+    assert (found.radiance[3, :10] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["a.nc", "a.csv"])
+def test_counting_refuses_what_reading_would(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    limb.write(path, spectra(), SIMULATED)
+    assert limb.count(path) == NUM
+    path.write_bytes(path.read_bytes().replace(UNIT.encode(), b"K".ljust(len(UNIT))))
+    with pytest.raises(RadiometryError, match=str(path)):
+        limb.count(path)
 
 
 def test_times_out_of_order_are_counted_and_kept(path: Path, tmp_path: Path) -> None:
@@ -321,6 +344,13 @@ def test_a_file_cut_short_is_refused(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(SpectraError, match="cannot be read"):
         limb.read([path])
+
+
+def test_text_may_begin_with_a_mark_and_hold_remarks(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    limb.write(path, spectra(), SIMULATED)
+    path.write_text("\ufeff# a remark\n" + path.read_text())
+    assert len(limb.read([path])) == limb.count(path) == NUM
 
 
 @pytest.mark.parametrize(

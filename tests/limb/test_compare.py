@@ -142,6 +142,8 @@ def test_what_cannot_be_compared(place: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as day:
         as_day("14.6.2009")
     assert (day.value.given, day.value.expected) == ("the day 14.6.2009", "a day as 2009-06-14")
+    with pytest.raises(ConfigError, match="the day 1999-01-01, on which nothing was observed"):
+        run(folders(place), tmp_path / "other", as_day("1999-01-01"))
     with pytest.raises(CardError, match="what landweave limb train saw"):
         Seen.read(tmp_path / "seen.safetensors")
 

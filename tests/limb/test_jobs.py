@@ -144,6 +144,12 @@ def test_what_cannot_be_learnt_is_refused(database: Path, tmp_path: Path) -> Non
         read_training(tmp_path)
 
 
+def test_files_without_spectra_are_refused(trained: Path, tmp_path: Path) -> None:
+    limb.write(tmp_path / "none.nc", spectra(12).select(slice(0, 0)))
+    with pytest.raises(SpectraError, match=r"no spectra at all in .*none\.nc"):
+        list(predict.run(predicting(tmp_path / "none.nc", trained / "card"), tmp_path / "out"))
+
+
 def test_predictions_of_clouds_clear_air_and_what_is_unusable(trained: Path, tmp_path: Path) -> None:
     made = spectra(150, seed=9, clear=30)
     radiance = made.radiance.copy()
@@ -161,6 +167,7 @@ def test_predictions_of_clouds_clear_air_and_what_is_unusable(trained: Path, tmp
     np.testing.assert_array_equal(found.time, made.time)
     summary = json.loads((tmp_path / "out" / "predicted.json").read_text("utf-8"))
     assert (summary["spectra"], summary["counts"]["clear"], summary["set_aside"]) == (180, 30, {})
+    assert summary["summary"]["not_positive"] == int((radiance <= 0).sum()) >= 31
 
 
 def test_predicting_goes_on_where_it_stopped_and_gives_the_same(database: Path, trained: Path, tmp_path: Path) -> None:

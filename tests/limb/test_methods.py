@@ -13,7 +13,7 @@ from landweave.errors import CardError, ConfigError
 from landweave.limb.measure import is_right
 from landweave.limb.methods import METHODS, Machine, check_arguments, fit, from_arrays
 from landweave.limb.prepare import Learnable
-from landweave.limb.recipe import LimbRecipe, Search
+from landweave.limb.recipe import Judge, LimbRecipe, Search
 from landweave.limb.search import SPACES, Tried, best, choices
 from landweave.spectra.differences import differences
 from landweave.spectra.microwindows import CLASSES
@@ -33,7 +33,9 @@ FITTED = {name: fit(name, EVERY, arguments, seed=1) for name, arguments in ARGUM
 def test_there_is_a_test_and_a_search_space_for_every_method() -> None:
     assert set(ARGUMENTS) == set(METHODS) == set(SPACES)
     for name, space in SPACES.items():
-        check_arguments(name, space)
+        for key, values in space.items():
+            for value in values:
+                check_arguments(name, {key: value})
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
@@ -75,6 +77,42 @@ def test_arguments_and_names_that_are_none() -> None:
         from_arrays("tree", {})
     with pytest.raises(CardError):
         from_arrays("forest", FITTED["bayes"].to_arrays())
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "expected"),
+    [
+        ("pca-svm", "strength", "high", "a number, above 0"),
+        ("pca-svm", "gamma", -1, "a number, above 0"),
+        ("pca-svm", "threshold_k2", -0.5, "a number, 0 or more"),
+        ("pca-svm", "components", 2.5, "a whole number, above 0"),
+        ("kpca-svm", "landmarks", True, "a whole number, above 0"),
+        ("kpca-svm", "kernel", 3, "a name"),
+        ("forest", "num_trees", 0, "a whole number, above 0"),
+        ("forest", "min_split", 1, "a whole number, 2 or more"),
+        ("forest", "max_features", 0.0, "a number or a name, above 0"),
+        ("forest", "bootstrap", "no", "true or false"),
+        ("bayes", "bins", 1, "a whole number, 2 or more"),
+    ],
+)
+def test_values_that_arguments_cannot_have(name: str, key: str, value: Any, expected: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        check_arguments(name, {key: value})
+    assert refused.value.given == f"argument {key} = {value!r} of {name}"
+    assert refused.value.expected == expected
+    with pytest.raises(ConfigError):
+        choices(name, Search(kind="grid", options={key: [value]}), 0)
+
+
+def test_values_at_the_edge_are_taken() -> None:
+    check_arguments("pca-svm", {"threshold_k2": 0, "gamma": None, "strength": 1})
+    check_arguments("forest", {"max_features": 1, "max_depth": None, "min_split": 2, "min_leaf": 1})
+
+
+@pytest.mark.parametrize(("key", "value"), [("folds", 1), ("folds", -1), ("curve", (1.0,)), ("curve", (0.0,))])
+def test_a_judge_that_leaves_nothing_to_learn_from_or_to_judge_on(key: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=key):
+        Judge(**{key: value})
 
 
 def test_the_papers_search_spaces() -> None:

@@ -120,14 +120,16 @@ def _read_classic(path: Path, dimensions: tuple[str, str], rows: slice, names: f
 
 
 def _read_csv(path: Path, _: tuple[str, str], rows: slice, names: frozenset[str] | None) -> Columns:
-    with path.open(encoding="utf-8", newline="") as file:
+    # Some programs begin a text with a mark of its encoding.
+    with path.open(encoding="utf-8-sig", newline="") as file:
         facts, header = {}, ""
         for line in file:
             if not line.startswith("#"):
                 header = line
                 break
-            key, value = line[1:].split(":", 1)
-            facts[key.strip()] = value.strip()
+            key, colon, value = line[1:].partition(":")
+            if colon:
+                facts[key.strip()] = value.strip()
         columns = next(csv.reader([header]), [])
         table = [line for line in csv.reader(file) if line]
     if (ragged := [number for number, line in enumerate(table) if len(line) != len(columns)]) or not columns:

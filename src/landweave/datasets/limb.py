@@ -14,9 +14,9 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from numpy.typing import NDArray
 
 from landweave.datasets.columns import Columns, read_columns, write_columns, write_csv
-from landweave.errors import SpectraError
+from landweave.errors import LandweaveError, SpectraError
 from landweave.legend import IGNORE
-from landweave.spectra.brightness import UNIT, to_unit
+from landweave.spectra.brightness import UNIT, planck, to_unit
 from landweave.spectra.microwindows import MICROWINDOWS, NUM
 from landweave.spectra.observations import LimbSpectra, concatenate
 
@@ -30,6 +30,8 @@ _UNITS = {"latitude": "degrees_north", "longitude": "degrees_east", "tangent_alt
 _SINCE, _NO_TIME = "seconds since 1970-01-01 00:00:00", np.iinfo(np.int64).min
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _MAKE = "write it in the layout of docs/formats.md"
+# No air sends more than a black body of 400 K: more is a fill value of which the file does not tell, such as 1e20.
+_MOST = planck(np.full(NUM, 400.0))
 _LOG = logging.getLogger(__name__)
 
 
@@ -39,7 +41,7 @@ class Counts:
 
     Attributes:
         spectra: All that were read.
-        missing: Radiances that are NaN, infinite or fill values: not valid.
+        missing: Radiances that are NaN, infinite, fill values or beyond a black body of 400 K: not valid.
         not_positive: Radiances that are 0 or less: valid, but without a brightness temperature.
         east_of_180: Longitudes from 180 to 360, made negative.
         out_of_order: Spectra that are earlier than the one before them in their file; their order is kept.
@@ -55,6 +57,14 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
+
+
+_WORDS = {
+    "missing": "radiances missing",
+    "not_positive": "radiances of 0 or less",
+    "east_of_180": "longitudes above 180",
+    "out_of_order": "steps back in time",
+}
 
 
 def read(paths: Sequence[Path], rows: slice = slice(None)) -> LimbSpectra:
@@ -84,23 +94,26 @@ def read_counted(paths: Sequence[Path], rows: slice = slice(None)) -> tuple[Limb
     parts: list[LimbSpectra] = []
     total = Counts()
     for path in paths:
-        spectra, counts = _read(path, rows)
+        spectra, counts = _spectra(path, _columns(path, rows))
         wrong = {name: num for name, num in asdict(counts).items() if num and name not in ("spectra", "without_time")}
         if wrong:
-            told = ", ".join(f"{num} {name.replace('_', ' ')}" for name, num in wrong.items())
-            _LOG.warning("%s: of %d spectra %s", path, counts.spectra, told)
+            told = ", ".join(f"{num} {_WORDS[name]}" for name, num in wrong.items())
+            _LOG.warning("%s: %d spectra, with %s", path, counts.spectra, told)
         parts.append(spectra)
         total += counts
     return concatenate(parts), total
 
 
 def count(path: Path) -> int:
-    """Number of spectra in a file.
+    """Number of spectra in a file whose microwindows, units and names of classes are such that it can be read.
 
     Raises:
         SpectraError: As `read`.
+        RadiometryError: As `read`.
     """
-    return _columns(path, slice(0, 0), ("radiance",)).length
+    found = _columns(path, slice(0, 0))
+    _spectra(path, found)
+    return found.length
 
 
 def facts(path: Path) -> Mapping[str, Any]:
@@ -123,8 +136,17 @@ def _columns(path: Path, rows: slice, names: Sequence[str] | None = None) -> Col
     return found
 
 
-def _read(path: Path, rows: slice) -> tuple[LimbSpectra, Counts]:
-    found = _columns(path, rows)
+def _spectra(path: Path, found: Columns) -> tuple[LimbSpectra, Counts]:
+    try:
+        return _made(path, found)
+    except LandweaveError as error:
+        # What units and places refuse does not know of which file they are.
+        if str(path) in error.given:
+            raise
+        raise type(error)(f"{path}: {error.given}", error.expected, error.do) from error
+
+
+def _made(path: Path, found: Columns) -> tuple[LimbSpectra, Counts]:
     if packed := [name for name in found.about if {"scale_factor", "add_offset"} & set(found.about[name])]:
         raise SpectraError(
             f"{path} with {packed[0]} packed by a scale or an offset", "plain numbers", "unpack it before"
@@ -136,11 +158,13 @@ def _read(path: Path, rows: slice) -> tuple[LimbSpectra, Counts]:
             raise SpectraError(f"{path} with {name} in {said}", f"{name} in {expected}", "convert it before")
     radiance, valid = _measured(radiance, found.about.get("radiance", {}))
     radiance = to_unit(radiance, unit)
+    valid &= radiance <= _MOST
+    radiance = np.where(valid, radiance, np.float32(0))
     time = _time(path, found)
     east = (place["longitude"] >= 180) & (place["longitude"] <= 360)
     place["longitude"][east] -= 360
     label, classes = _label(path, found)
-    truth = {name.removeprefix(TRUTH): _number_or_text(found.values[name], path, name)
+    truth = {name.removeprefix(TRUTH): _as_numbers(found.values[name], path, name)
              for name in found.values if name.startswith(TRUTH)}  # fmt: skip
     latitude, longitude, altitude = (place[name].astype(np.float32) for name in place)
     spectra = LimbSpectra(radiance, valid, time, latitude, longitude, altitude, label, classes, truth)
@@ -166,7 +190,7 @@ def _radiance(path: Path, found: Columns) -> tuple[Float[np.ndarray, "b l"], str
         return values.astype(np.result_type(values.dtype, np.float32), copy=False), found.said("radiance", "units")
     names = [name for name in found.values if _INTERVAL.fullmatch(name)]
     _check_grid(path, np.array([[float(edge) for edge in name.split("-")] for name in names]).reshape(-1, 2))
-    table = [_number_or_text(found.values[name], path, name) for name in names]
+    table = [_as_numbers(found.values[name], path, name) for name in names]
     return np.stack(table, 1).astype(np.float64), str(found.facts.get("unit", ""))
 
 
@@ -179,10 +203,10 @@ def _check_grid(path: Path, edges: Float[np.ndarray, "m 2"]) -> None:
         return
     near = abs(expected[:, None] - edges[None]).max(2) < 1e-3
     lacking = [f"{low:g}-{high:g}" for low, high in expected[~near.any(1)]]
-    what = f"without microwindow {', '.join(lacking[:3])}" if lacking else "with microwindows in another order"
     more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+    without = f"without microwindow {', '.join(lacking[:3])}{more} cm-1"
     raise SpectraError(
-        f"{path} {what}{more} cm-1; it has {len(edges)}",
+        f"{path} {without if lacking else 'with microwindows in another order'}; it has {len(edges)}",
         f"the {NUM} microwindows of docs/methods/limb_spectra.md in their order",
         "average the spectra over these microwindows",
     )
@@ -207,14 +231,14 @@ def _values(path: Path, found: Columns, name: str) -> NDArray[Any]:
 def _numbers(path: Path, found: Columns, name: str) -> Float[np.ndarray, " b"]:
     # A CSV file has no place for a unit but the name.
     short = name if name in found.values or found.about else {"tangent_altitude": "tangent_altitude_km"}.get(name, name)
-    values = _number_or_text(_values(path, found, short), path, short).astype(np.float64)
+    values = _as_numbers(_values(path, found, short), path, short).astype(np.float64)
     if values.ndim != 1:
         raise SpectraError(f"{path} with {short} of shape {values.shape}", "one value a spectrum", _MAKE)
     fill = found.about.get(name, {}).get("_FillValue")
     return values if fill is None else np.where(values == fill, np.nan, values)
 
 
-def _number_or_text(values: NDArray[Any], path: Path, name: str) -> NDArray[Any]:
+def _as_numbers(values: NDArray[Any], path: Path, name: str) -> NDArray[Any]:
     """Numbers of a CSV file's text; an empty field is NaN."""
     if values.dtype.kind != "U":
         return values
@@ -222,7 +246,8 @@ def _number_or_text(values: NDArray[Any], path: Path, name: str) -> NDArray[Any]
     try:
         return filled.astype(np.float64)
     except ValueError as error:
-        raise SpectraError(f"{path} with {name} that is no number: {error}", "numbers", "mend the file") from error
+        wrong = str(error).rpartition("np.str_(")[2].removesuffix(")")
+        raise SpectraError(f"{path} with {name} that is no number: {wrong}", "numbers", "mend the file") from error
 
 
 def _time(path: Path, found: Columns) -> NDArray[np.datetime64]:

@@ -75,6 +75,10 @@ class Winter:
         """Whether times and places are known: a database of spectra has none."""
         return bool(len(self.first) and not np.isnat(self.first.time).any())
 
+    def has_day(self, day: np.datetime64) -> bool:
+        """Whether something was observed on a day."""
+        return bool((self.first.time.astype("datetime64[D]") == day).any())
+
 
 def gather(folders: Sequence[Path]) -> tuple[list[Training], list[Winter]]:
     """Trainings and predictions in `folders`; predictions of the same spectra stand together, the Bayesian rule first.

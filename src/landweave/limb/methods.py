@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args, get_type_hints
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
@@ -306,7 +306,7 @@ def fit(name: str, learnt: Learnable, arguments: Mapping[str, Any], seed: int = 
     """Fit the method called `name`.
 
     Raises:
-        ConfigError: An argument is unknown.
+        ConfigError: An argument is unknown or of a value that it cannot have.
         LandweaveError: The spectra do not do.
     """
     function = METHODS[name].fit
@@ -317,8 +317,32 @@ def fit(name: str, learnt: Learnable, arguments: Mapping[str, Any], seed: int = 
     return function(learnt.temperature, learnt.label, **shared, **arguments)
 
 
-def check_arguments(name: str, arguments: Iterable[str]) -> None:
-    """Refuse arguments that the method called `name` does not take.
+def check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments that the method called `name` does not take, and values of another type or out of range.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    check_names(name, arguments)
+    hints = get_type_hints(METHODS[name].fit)
+    for key, value in arguments.items():
+        kinds, least = get_args(hints[key]) or (hints[key],), _LEAST.get(key, 0)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = type(value) in kinds or (is_number and float in kinds)
+        inside = not is_number or value > least or (key in _LEAST and value == least)
+        if not (fits and inside):
+            words = " or ".join(_TYPES[kind] for kind in kinds if kind in _TYPES)
+            bound = f", {least} or more" if key in _LEAST else ", above 0" if {int, float} & set(kinds) else ""
+            raise ConfigError(f"argument {key} = {value!r} of {name}", words + bound, "mend [arguments]")
+
+
+_TYPES: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
+# Other numbers are above 0.
+_LEAST: Mapping[str, int] = {"threshold_k2": 0, "min_split": 2, "bins": 2}
+
+
+def check_names(name: str, arguments: Iterable[str]) -> None:
+    """Refuse names of arguments that the method called `name` does not take.
 
     Raises:
         ConfigError: There are some.

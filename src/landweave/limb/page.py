@@ -34,7 +34,7 @@ def write_page(
     simulated = any(winter.is_simulated for winter in winters) or bool(_kind(trainings))
     told = "Spectra were simulated where a headline or a figure says so. " if simulated else ""
     lead = f"{told}Figures and tables are those of {_PAPER}, made from other data: numbers need not be its own."
-    facts = {one.title: percent(_accuracy(one)) for one in trainings}
+    facts = {f"{one.title}, right among {_kind([one])}spectra": percent(_accuracy(one)) for one in trainings}
     records = {f"Training: {one.title}": one.told["arguments"] for one in trainings}
     write(Page("Polar stratospheric clouds in limb spectra", lead, facts, tuple(sections), records), path)
 
@@ -51,7 +51,8 @@ def _judged(trainings: Sequence[Training]) -> Iterator[Section]:
         for one in trainings
         if one.told["curve"]
     }
-    shown = (Shown(figures.curve(lines), "Accuracy after learning from fewer spectra (Figure 7)."),) if lines else ()
+    told = f"Accuracy after learning from fewer {_kind(trainings)}spectra (Figure 7)."
+    shown = (Shown(figures.curve(lines), told),) if lines else ()
     note = (
         f"Judged on {_kind(trainings)}spectra that were not learnt from. The Bayesian rule tells other classes: it is "
         "right where it tells the constituent."
@@ -193,7 +194,8 @@ def _cross(across: str, up: str, table: CrossTable) -> Shown:
 
 def _pole(winter: Winter, number: int, day: np.datetime64 | None) -> Section:
     first = winter.first
-    chosen = busiest_day(first.time, first.index) if day is None else day
+    # Of two winters at most one has the day that was asked for.
+    chosen = day if day is not None and winter.has_day(day) else busiest_day(first.time, first.index)
     here = on_day(first.time, chosen, first.tangent_altitude_km, _FROM_KM, _TO_KM)
     shown = tuple(
         Shown(figures.pole(title + winter.mark, one.latitude[here], one.longitude[here], one.index[here], one.classes))

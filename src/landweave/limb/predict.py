@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from pydantic import Field
 from landweave.atomic import write_text
 from landweave.config import Config
 from landweave.datasets import limb
-from landweave.errors import CardError
+from landweave.errors import CardError, SpectraError
 from landweave.jobs.executor import Executor, Summary
 from landweave.jobs.phases import MEND, has_file, held, here
 from landweave.jobs.run import Progress
@@ -74,7 +74,8 @@ def run(job: PredictJob, out: Path, executor: Executor | None = None) -> Iterato
 
     Raises:
         CardError: The card cannot be used, for one because it is of other microwindows.
-        SpectraError: A file cannot be read.
+        SpectraError: A file cannot be read, or there are no spectra at all.
+        RadiometryError: The unit of a file is not known.
         OutputError: The folder is in use or holds another job's work.
     """
     card, _ = load_card(job.card)
@@ -86,6 +87,9 @@ def run(job: PredictJob, out: Path, executor: Executor | None = None) -> Iterato
     }
     with held(out, "limb predict", configuration, here(executor)) as phases:
         tasks = list(_tasks(job, card, out))
+        if not tasks:
+            given = ", ".join(map(str, job.spectra[:3]))
+            raise SpectraError(f"no spectra at all in {given}", "at least one spectrum", "name files that hold some")
         done = yield from phases.run(classify, tasks, "predict", "blocks", has_file)
         phases.must_have_some(tasks, "block")
         yield Progress("join", 0, 1, "files")
@@ -115,12 +119,12 @@ def classify(task: PredictTask) -> Summary:
     """Classify the spectra of one task; the same task gives the same bytes."""
     watch = Stopwatch()
     with watch("read"):
-        spectra = limb.read([task.spectra], rows=slice(task.start, task.stop))
+        spectra, counts = limb.read_counted([task.spectra], rows=slice(task.start, task.stop))
     card, model = _opened(task.card, task.identity)
     made = watch.compute(lambda: _made(task, spectra, card, model))
     with watch("write"):
         write(task.path, made)
-    return {"spectra": len(made), **made.counts, **watch.seconds}
+    return {**{name: num for name, num in asdict(counts).items() if num}, **made.counts, **watch.seconds}
 
 
 def predictions(

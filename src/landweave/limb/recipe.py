@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
 from landweave.config import Config
 
@@ -32,7 +32,7 @@ class Judge(Config):
     """Parts of the cross-validation; 0 for none."""
     most: PositiveInt = 20_000
     """Spectra that are cross-validated, at most."""
-    curve: tuple[PositiveFloat, ...] = CURVE
+    curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = CURVE
     """Shares of all spectra to learn from, for Figure 7; none for no curve."""
     curve_test: PositiveInt = 5000
     """Spectra apart, on which every point of the curve is judged, at most a fifth of all."""
@@ -42,6 +42,13 @@ class Judge(Config):
     """Spectra to judge on for Table 6."""
     shuffled: int = Field(default=1000, ge=0)
     """Spectra on which permutation importance is measured; 0 for none."""
+
+    @field_validator("folds")
+    @classmethod
+    def _parts(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("2 or more folds, or 0 for no cross-validation: one would leave nothing to learn from")
+        return folds
 
 
 class LimbRecipe(Config):

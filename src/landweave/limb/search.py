@@ -11,7 +11,7 @@ import numpy as np
 
 from landweave.errors import ConfigError
 from landweave.limb.measure import Fitting, accuracy, cross_validated
-from landweave.limb.methods import check_arguments
+from landweave.limb.methods import check_arguments, check_names
 from landweave.limb.prepare import Learnable
 from landweave.limb.recipe import Search
 
@@ -55,10 +55,13 @@ def choices(method: str, search: Search, seed: int) -> list[dict[str, Any]]:
     """The combinations that are tried: all of a grid, or some at random, each once.
 
     Raises:
-        ConfigError: An option is no argument of the method, or has no value.
+        ConfigError: An option is no argument of the method, has no value, or one that it cannot have.
     """
     options = {key: list(values) for key, values in (search.options or SPACES[method]).items()}
-    check_arguments(method, options)
+    check_names(method, options)
+    for key, values in options.items():
+        for value in values:
+            check_arguments(method, {key: value})
     if empty := [key for key, values in options.items() if not values]:
         raise ConfigError(f"search.options.{empty[0]} = []", "a value to try", "name some, or leave the key away")
     sizes = [len(values) for values in options.values()]

@@ -29,9 +29,15 @@ def run(folders: Sequence[Path], out: Path, day: np.datetime64 | None = None) ->
         day: Of the maps over the pole; the one with most kinds of clouds where None.
 
     Raises:
-        ConfigError: A folder holds nothing that can be compared.
+        ConfigError: A folder holds nothing that can be compared, or nothing was observed on the day.
     """
     trainings, winters = gather(folders)
+    if day is not None and not any(winter.has_day(day) for winter in winters):
+        raise ConfigError(
+            f"the day {day}, on which nothing was observed",
+            f"a day of {'; '.join(winter.name for winter in winters) or 'predictions, of which there are none'}",
+            "give another --day, or the predictions of that winter",
+        )
     with locked(out):
         told = {
             "format": FORMAT,
