@@ -146,8 +146,10 @@ def test_what_cannot_be_learnt_is_refused(database: Path, tmp_path: Path) -> Non
 
 def test_files_without_spectra_are_refused(trained: Path, tmp_path: Path) -> None:
     limb.write(tmp_path / "none.nc", spectra(12).select(slice(0, 0)))
-    with pytest.raises(SpectraError, match=r"no spectra at all in .*none\.nc"):
+    with pytest.raises(SpectraError, match=r"none\.nc without spectra"):
         list(predict.run(predicting(tmp_path / "none.nc", trained / "card"), tmp_path / "out"))
+    with pytest.raises(SpectraError, match=r"none\.nc without spectra"):
+        list(train.run(job_of(tmp_path / "none.nc"), tmp_path / "out"))
 
 
 def test_predictions_of_clouds_clear_air_and_what_is_unusable(trained: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pydantic import Field
 from landweave.atomic import write_text
 from landweave.config import Config
 from landweave.datasets import limb
-from landweave.errors import CardError, SpectraError
+from landweave.errors import CardError
 from landweave.jobs.executor import Executor, Summary
 from landweave.jobs.phases import MEND, has_file, held, here
 from landweave.jobs.run import Progress
@@ -74,7 +74,7 @@ def run(job: PredictJob, out: Path, executor: Executor | None = None) -> Iterato
 
     Raises:
         CardError: The card cannot be used, for one because it is of other microwindows.
-        SpectraError: A file cannot be read, or there are no spectra at all.
+        SpectraError: A file cannot be read, or has no spectra.
         RadiometryError: The unit of a file is not known.
         OutputError: The folder is in use or holds another job's work.
     """
@@ -87,9 +87,6 @@ def run(job: PredictJob, out: Path, executor: Executor | None = None) -> Iterato
     }
     with held(out, "limb predict", configuration, here(executor)) as phases:
         tasks = list(_tasks(job, card, out))
-        if not tasks:
-            given = ", ".join(map(str, job.spectra[:3]))
-            raise SpectraError(f"no spectra at all in {given}", "at least one spectrum", "name files that hold some")
         done = yield from phases.run(classify, tasks, "predict", "blocks", has_file)
         phases.must_have_some(tasks, "block")
         yield Progress("join", 0, 1, "files")
@@ -184,12 +181,3 @@ def _summarise(out: Path, card: LimbCard, lacking: dict[str, str], wall_s: float
         "summary": total,
     }
     write_text(out / SUMMARY, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-
-
-def read_folders(folders: Sequence[Path]) -> list[Predictions]:
-    """Predictions in folders that `run` wrote.
-
-    Raises:
-        SpectraError: A folder has none.
-    """
-    return [read(folder / PREDICTIONS) for folder in folders]

@@ -72,10 +72,12 @@ def identities(paths: Sequence[Path]) -> dict[str, str]:
     """SHA-256 of files of spectra.
 
     Raises:
-        SpectraError: A file is missing or none of spectra.
+        SpectraError: A file is missing, none of spectra, or without any.
+        RadiometryError: The unit of a file is not known.
     """
     for path in paths:
-        limb.count(path)
+        if not limb.count(path):
+            raise SpectraError(f"{path} without spectra", "files that hold some", "leave this file out")
     return {str(path): file_sha256(path) for path in paths}
 
 
