@@ -66,6 +66,7 @@ def test_what_was_written_comes_back(tmp_path: Path, name: str) -> None:
     assert limb.count(path) == NUM
     assert str(limb.facts(path)["simulated"]) == "1"
     assert limb.facts(path)["title"] == "simulated for a test"
+    assert limb.is_simulated(path)
     some = limb.read([path], rows=slice(2, 5))
     np.testing.assert_array_equal(some.radiance, found.radiance[2:5])
     np.testing.assert_array_equal(some.time, found.time[2:5])
@@ -388,3 +389,10 @@ def test_text_names_microwindows_by_their_edges(tmp_path: Path) -> None:
     assert len(header[5:]) == len(MICROWINDOWS)
     assert header[5] == "782-783"
     assert header[-1] == "947.5-950"
+
+
+@pytest.mark.parametrize(("said", "is_simulated"), [(1, True), (0, False), ("yes", True), ("False", False)])
+def test_a_file_says_whether_it_is_simulated(said: Any, is_simulated: bool, tmp_path: Path) -> None:
+    for name in ("a.nc", "a.csv"):
+        limb.write(tmp_path / name, spectra(), {"simulated": said})
+        assert limb.is_simulated(tmp_path / name) == is_simulated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,6 +104,20 @@ def test_areas_of_a_constituent_are_those_of_its_classes(place: Path) -> None:
         np.testing.assert_allclose(kind_area(one, found, kind), smoothed(rough.area)[number])
 
 
+def test_what_has_no_time_stands_apart_and_a_folder_stands_once(place: Path, tmp_path: Path) -> None:
+    one = gather([place / "bayes-season"])[1][0].first
+    time = one.time.copy()
+    time[:3] = np.datetime64("NaT")
+    write(tmp_path / "predictions.parquet", replace(one, time=time))
+    apart, winter = gather([tmp_path])[1]
+    assert (apart.name, apart.has_places, len(apart.first)) == ("3 simulated spectra without a time", False, 3)
+    assert winter.has_places and len(winter.first) == len(one) - 3
+    assert winter.name.endswith("167 simulated spectra")
+    with pytest.raises(ConfigError) as caught:
+        gather([place / "bayes", place / "bayes-season" / ".." / "bayes"])
+    assert "named twice" in caught.value.given and "once" in caught.value.expected and "leave" in caught.value.do
+
+
 def test_one_page_with_everything(place: Path, tmp_path: Path) -> None:
     told = run(folders(place), tmp_path, as_day("2009-06-14"))
     text = (tmp_path / "report.html").read_text("utf-8")
@@ -122,6 +137,7 @@ def test_one_page_with_everything(place: Path, tmp_path: Path) -> None:
     ):
         assert words in text, words
     assert json.loads((tmp_path / "comparison.json").read_text("utf-8")) == json.loads(json.dumps(told))
+    assert told["configuration"]["day"] == "2009-06-14" and told["commit"] and told["versions"]
     winter = told["winters"][0]
     assert winter["simulated"] is True
     assert sum(winter["counts"]["PCA + SVM"].values()) == 170
@@ -135,7 +151,7 @@ def test_what_cannot_be_compared(place: Path, tmp_path: Path) -> None:
     assert "landweave limb train" in refused.value.expected
     assert "check the path" in refused.value.do
     with pytest.raises(SpectraError) as twice:
-        gather([place / "bayes-season", place / "bayes-season"])
+        gather([place / "bayes-season", shutil.copytree(place / "bayes-season", tmp_path / "again")])
     assert twice.value.given == "two predictions of the same spectra by Bayesian, fitted here"
     assert twice.value.expected == "one folder of predictions for each classifier"
     assert twice.value.do == "leave one of them out"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.limb.making import clouds, spectra
 
-from landweave.errors import SpectraError
+from landweave.errors import RadiometryError, SpectraError
 from landweave.limb.prepare import CLEAR, CLOUD, UNUSABLE, filled, learnable, prepare, typical
 from landweave.spectra.microwindows import CLASSES
 
@@ -42,6 +42,15 @@ def test_negative_and_zero_radiances_are_masked_and_counted(
     assert ready.state[rows] == state
     assert ready.masked[rows].sum() == len(windows)
     assert ready.counts["masked_microwindows"] == (len(windows) if state == CLOUD else 0)
+
+
+@pytest.mark.parametrize("factor", [1e-2, 1e-5, 1e-9])
+def test_clouds_too_cold_for_their_unit_are_refused(factor: float) -> None:
+    with pytest.raises(RadiometryError) as caught:
+        prepare(replace(SOME, radiance=SOME.radiance * np.float32(factor)))
+    assert "K in the median" in caught.value.given
+    assert "125 K" in caught.value.expected
+    assert "unit" in caught.value.do
 
 
 def test_what_was_not_measured_is_masked_whatever_number_stands_there() -> None:

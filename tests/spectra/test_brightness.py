@@ -55,7 +55,8 @@ def test_units_that_are_not_known_are_refused(unit: str) -> None:
     for given in ((unit, UNIT), (UNIT, unit)):
         with pytest.raises(RadiometryError) as caught:
             to_unit(np.ones(1), *given)
-        assert all((caught.value.given, caught.value.expected, caught.value.do))
+        assert caught.value.expected == f"one of {', '.join(UNITS)}"
+        assert caught.value.given and caught.value.do
     assert unit not in UNITS
 
 

@@ -125,6 +125,16 @@ def facts(path: Path) -> Mapping[str, Any]:
     return _columns(path, slice(0, 0), ("radiance",)).facts
 
 
+def is_simulated(path: Path) -> bool:
+    """Whether a file says that its spectra are simulated.
+
+    Raises:
+        SpectraError: As `read`.
+    """
+    # As text, because a CSV file knows no other: "0" is no.
+    return str(facts(path).get("simulated", "")).lower() not in {"", "0", "false", "no"}
+
+
 def _columns(path: Path, rows: slice, names: Sequence[str] | None = None) -> Columns:
     found = read_columns(path, (ROW, COLUMN), rows, names)
     if str(found.facts.get("kind")) != KIND or str(found.facts.get("format")) != str(FORMAT):

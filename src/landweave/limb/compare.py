@@ -73,7 +73,7 @@ class Winter:
     @property
     def has_places(self) -> bool:
         """Whether times and places are known: a database of spectra has none."""
-        return bool(len(self.first) and not np.isnat(self.first.time).any())
+        return not np.isnat(self.first.time).any()
 
     def has_day(self, day: np.datetime64) -> bool:
         """Whether something was observed on a day."""
@@ -84,12 +84,15 @@ def gather(folders: Sequence[Path]) -> tuple[list[Training], list[Winter]]:
     """Trainings and predictions in `folders`; predictions of the same spectra stand together, the Bayesian rule first.
 
     Raises:
-        ConfigError: A folder holds neither.
+        ConfigError: A folder holds neither, or is named twice.
         SpectraError: A file is damaged, or two classifiers of one name told something of the same spectra.
     """
     trainings: list[Training] = []
     found: list[Predictions] = []
-    for folder in folders:
+    places = [folder.resolve() for folder in folders]
+    for folder, place in zip(folders, places, strict=True):
+        if places.count(place) > 1:
+            raise ConfigError(f"{folder}, named twice", "each folder once", "leave one of them out")
         known = len(trainings) + len(found)
         if (folder / TRAINING).is_file():
             trainings.append(Training(folder, read_training(folder), Seen.read(folder / SEEN)))
@@ -116,14 +119,11 @@ def _winters(found: Sequence[Predictions]) -> list[Winter]:
 
 
 def _by_pole(group: Sequence[Predictions]) -> Iterator[list[Predictions]]:
-    """Winters of both hemispheres apart; what has no place stays together."""
-    latitude = group[0].latitude
-    is_north = latitude > 0
-    if np.isnat(group[0].time).any() or not (is_north.any() and (latitude < 0).any()):
-        yield list(group)
-        return
-    for here in (~is_north, is_north):
-        yield [one.select(here) for one in group]
+    """Winters of both hemispheres apart, and apart from both what has no time, as all of a database."""
+    has_time, is_north = ~np.isnat(group[0].time), group[0].latitude > 0
+    for here in (~has_time, has_time & ~is_north, has_time & is_north):
+        if here.any():
+            yield [one.select(here) for one in group]
 
 
 def _same_spectra(one: Predictions, other: Predictions) -> bool:
@@ -145,8 +145,8 @@ def _winter(group: Sequence[Predictions]) -> Winter:
 
 def _name(one: Predictions) -> str:
     simulated = "simulated " if one.facts.get("simulated") else ""
-    if not len(one) or np.isnat(one.time).any():
-        return f"{len(one)} {simulated}spectra"
+    if np.isnat(one.time).any():
+        return f"{len(one)} {simulated}spectra without a time"
     days = one.time.astype("datetime64[D]")
     where = "Southern" if float(np.median(one.latitude)) < 0 else "Northern"
     return f"{where} Hemisphere, {days.min()} to {days.max()}, {len(one)} {simulated}spectra"

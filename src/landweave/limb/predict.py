@@ -98,7 +98,7 @@ def run(job: PredictJob, out: Path, executor: Executor | None = None) -> Iterato
 
 def _made(task: PredictTask, spectra: LimbSpectra, card: LimbCard, model: Classifier) -> Predictions:
     # A file of simulated spectra says so; whoever knows more than a label has simulated too.
-    simulated = bool(limb.facts(task.spectra).get("simulated")) or bool(spectra.truth)
+    simulated = limb.is_simulated(task.spectra) or bool(spectra.truth)
     return predictions(spectra, card, model, task.max_masked, is_simulated=simulated, num_threads=threads())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 
-from landweave.errors import SpectraError
+from landweave.errors import RadiometryError, SpectraError
 from landweave.legend import IGNORE
 from landweave.spectra.brightness import brightness_temperature
 from landweave.spectra.clouds import cloud_index, is_cloudy
@@ -21,6 +21,8 @@ CLOUD, CLEAR, UNUSABLE = 0, 1, 2
 STATES = ("cloud", "clear", "unusable")
 LEFT_OUT = "left_out"
 """Column of the truth that marks spectra to be left out of training."""
+# Polar stratospheric clouds send as black bodies of 140 to 220 K do; of a hundredth of their radiance, 110 K.
+_COLDEST_K = 125.0
 MAX_MASKED = 14
 """A spectrum is used with at most so many masked microwindows of 142; ours, a tenth."""
 
@@ -55,13 +57,30 @@ def prepare(spectra: LimbSpectra, max_masked: int = MAX_MASKED) -> Prepared:
     Args:
         spectra: Any.
         max_masked: Most microwindows that may be masked.
+
+    Raises:
+        RadiometryError: Clouds are colder than any cloud is, as where radiances are not in the unit that is told.
     """
     measured = np.where(spectra.valid, spectra.radiance, np.float32(np.nan))
     temperature, valid = brightness_temperature(measured)
     index = cloud_index(measured)
     state = np.where(is_cloudy(index), CLOUD, CLEAR).astype(np.uint8)
+    _check_warmth(temperature[state == CLOUD])
     state[np.isnan(index) | ((state == CLOUD) & ((~valid).sum(1) > max_masked))] = UNUSABLE
     return Prepared(temperature, ~valid, state, index)
+
+
+def _check_warmth(clouds: Float32[np.ndarray, "b l"]) -> None:
+    if not np.isfinite(clouds).any():
+        return
+    # The median: faint microwindows and noise must not decide.
+    middle = float(np.nanmedian(clouds))
+    if middle < _COLDEST_K:
+        raise RadiometryError(
+            f"radiances of clouds of {middle:.0f} K in the median",
+            f"clouds that are warmer than {_COLDEST_K:g} K",
+            "check the unit that the file tells",
+        )
 
 
 def typical(temperature: Float32[np.ndarray, "b l"], masked: Bool[np.ndarray, "b l"]) -> Float32[np.ndarray, " l"]:

@@ -15,6 +15,7 @@ from landweave.errors import ConfigError
 from landweave.limb.compare import Training, Winter, against_truth, cross_tables, gather
 from landweave.limb.page import write_page
 from landweave.metrics.crosstable import CrossTable
+from landweave.provenance import record
 
 FORMAT = 1
 COMPARISON, REPORT = "comparison.json", "report.html"
@@ -40,8 +41,8 @@ def run(folders: Sequence[Path], out: Path, day: np.datetime64 | None = None) ->
         )
     with locked(out):
         told = {
+            **record("limb comparison", {"folders": list(map(str, folders)), "day": None if day is None else str(day)}),
             "format": FORMAT,
-            "kind": "limb comparison",
             "trainings": {str(one.folder): {"title": one.title, **_told(one)} for one in trainings},
             "winters": [_plain(winter) for winter in winters],
         }

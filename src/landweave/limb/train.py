@@ -61,7 +61,7 @@ def run(job: TrainJob, out: Path, executor: Executor | None = None) -> Iterator[
         arguments = best(found).arguments if found else job.recipe.arguments
         fitting = Fitting(job.recipe.method, arguments, job.recipe.seed, num_cores())
         judged = yield from _judge(job.recipe, fitting, out, phases)
-        simulated = any(bool(limb.facts(path).get("simulated")) for path in job.spectra)
+        simulated = any(limb.is_simulated(path) for path in job.spectra)
         card, seen, apart = _fit(fitting, every, job.recipe, out, simulated)
         told = {**judged, "held": apart, "search": [vars(one) for one in found]}
         _write(out, card, seen, every, told)

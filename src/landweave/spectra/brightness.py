@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Shaped
 from scipy import constants
 
-from landweave.config import nearest
 from landweave.errors import RadiometryError
 from landweave.spectra.microwindows import CENTRES_PER_CM
 
@@ -32,14 +31,14 @@ def to_unit(radiance: Float[np.ndarray, "..."], unit: str, into: str = UNIT) -> 
         if name not in _IN_OURS:
             raise RadiometryError(
                 f"radiance in {name or 'a unit without a name'}",
-                nearest(name, _IN_OURS),
+                f"one of {', '.join(UNITS)}",
                 "name the unit as one of these, or convert before",
             )
     return radiance if unit == into else radiance * radiance.dtype.type(_IN_OURS[unit] / _IN_OURS[into])
 
 
 def planck(
-    temperature: Shaped[np.ndarray, "*b l"], centres_per_cm: Float64[np.ndarray, " l"] = CENTRES_PER_CM
+    temperature: Shaped[np.ndarray, "*b _"], centres_per_cm: Float64[np.ndarray, " l"] = CENTRES_PER_CM
 ) -> Float64[np.ndarray, "*b l"]:
     """Radiance of a black body, nW/(cm2 sr cm-1), by Planck's law at the centre of each microwindow.
 
