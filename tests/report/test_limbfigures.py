@@ -98,3 +98,12 @@ def test_a_page_has_its_sections_and_leaves_out_empty_ones(tmp_path: Path) -> No
     assert "Nothing to show" not in text
     assert "<td>1</td>" in text and "x &amp; y" in text and "A pie." in text
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"|http-equiv', "", text)
+
+
+def test_a_constituent_has_one_colour_and_one_mark_whoever_tells_it() -> None:
+    for name, other in (("nat_small", "NAT"), ("sts_2", "STS_mix")):
+        assert figures.color_of(name, 1) == figures.color_of(other, 4) and figures.mark_of(name, 1) == figures.mark_of(
+            other, 4
+        )
+    assert figures.mark_of("ice", 5) != figures.mark_of("nat_small", 5)
+    assert figures.mark_of("no class of ours", 3) == figures.mark_of("no class of ours", 12)

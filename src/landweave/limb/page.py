@@ -189,7 +189,8 @@ def _share(value: float) -> str:
 
 
 def _cross(across: str, up: str, table: CrossTable) -> Shown:
-    return Shown(figures.shares(table.rows, table.columns, table.counts, across, up), f"{across} by {up}.")
+    drawn = figures.shares(table.rows, table.columns, table.counts, across, up)
+    return Shown(drawn, f"What {up} tells of each class of {across}.")
 
 
 def _pole(winter: Winter, number: int, day: np.datetime64 | None) -> Section:

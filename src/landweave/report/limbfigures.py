@@ -42,6 +42,12 @@ def color_of(name: str, place: int) -> str:
     return COLORS.get(name, ("#4477aa", "#ee6677", "#ccbb44", "#aa3377", "#66ccee")[place % 5])
 
 
+def mark_of(name: str, place: int) -> str:
+    """The mark of a class, one for each colour, whatever classifier tells it."""
+    known = list(dict.fromkeys(COLORS.values()))
+    return _MARKS[(known.index(COLORS[name]) if name in COLORS else place) % len(_MARKS)]
+
+
 def shares(rows: Sequence[str], columns: Sequence[str], counts: Int[np.ndarray, "r c"], across: str, up: str) -> str:
     """A bar for each class of one classifier, parted as another one classified it (Figures 2 and 16)."""
     totals = counts.sum(1)
@@ -58,6 +64,7 @@ def shares(rows: Sequence[str], columns: Sequence[str], counts: Int[np.ndarray, 
         axes.set_xticks(range(len(rows)), named, fontsize=7)
         axes.set_xlabel(across)
         axes.set_ylabel(f"share, {up}")
+        axes.set_title(f"{across}, as told by {up}", fontsize=10)
         axes.grid(visible=False)
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
 
@@ -98,6 +105,7 @@ def pole(
     Places without a class (an index beyond `classes`) are small dots.
     """
     south = bool(len(latitude)) and float(np.median(latitude)) < 0
+    where = "South" if south else "North"
 
     def draw(axes: Any) -> None:
         axes.set_theta_zero_location("N" if south else "S")
@@ -108,16 +116,15 @@ def pole(
         for place, name in enumerate(classes):
             here = index == place
             if here.any():
-                mark = _MARKS[place % len(_MARKS)]
+                mark = mark_of(name, place)
                 axes.scatter(around[here], away[here], s=16, color=color_of(name, place), marker=mark, label=name)
         axes.set_rlim(0, max(30.0, float(away.max(initial=0))))
         axes.set_rgrids([10, 20, 30], [f"{80 - 10 * step}\N{DEGREE SIGN}" for step in range(3)], fontsize=7)
         axes.tick_params(labelsize=7)
         axes.legend(loc="center left", bbox_to_anchor=(1.08, 0.5), fontsize=7)
-        axes.set_title(title, fontsize=10)
+        axes.set_title(f"{title}, {where} Pole", fontsize=10)
 
     found = [f"{int((index == place).sum())} {name}" for place, name in enumerate(classes) if (index == place).any()]
-    where = "South" if south else "North"
     return drawn(draw, f"{title}, {where} Pole: {', '.join(found) or 'no clouds'}", (5.4, 3.9), "polar")
 
 
