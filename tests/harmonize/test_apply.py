@@ -239,7 +239,7 @@ def test_a_made_scene_is_judged_by_a_measured_one(place: Path, tmp_path: Path) -
     assert shown[0].startswith("sam ") and "psnr not known" in shown[4] and len(shown) == 8
     with pytest.raises(OutputError, match="which holds"):
         all_of(compare(ImagesJob(told=folder, truth=folder), tmp_path / "raw"))
-    with pytest.raises(OutputError, match="wrote, format 1"):
+    with pytest.raises(OutputError, match="wrote of kind images, format 1"):
         read_images(tmp_path)
     with pytest.raises(LandweaveError, match="0 scenes"):
         all_of(compare(ImagesJob(told=tmp_path / "same", truth=folder), tmp_path / "x"))

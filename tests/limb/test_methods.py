@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from tests.limb.making import clouds
 
 from landweave.classical import svm
+from landweave.config import load
 from landweave.errors import CardError, ConfigError
 from landweave.limb.measure import is_right
 from landweave.limb.methods import METHODS, Machine, check_arguments, fit, from_arrays
@@ -27,7 +29,18 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "forest": {"num_trees": 10},
     "bayes": {"bins": 8},
 }
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("limb-*.toml"))
 FITTED = {name: fit(name, EVERY, arguments, seed=1) for name, arguments in ARGUMENTS.items()}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_in_the_folder_fits_and_learns(path: Path) -> None:
+    recipe = load(LimbRecipe, path)
+    check_arguments(recipe.method, recipe.arguments)
+    assert path.stem == f"limb-{recipe.method}"
+    few = {"num_trees": 5} if recipe.method == "forest" else {"landmarks": 60} if recipe.method == "kpca-svm" else {}
+    found = fit(recipe.method, EVERY, {**recipe.arguments, **few}, seed=1)
+    assert is_right(found.classes, found.predict(FRESH)[0], TRUTH).mean() > 0.5
 
 
 def test_there_is_a_test_and_a_search_space_for_every_method() -> None:

@@ -16,7 +16,7 @@ from landweave.models.card import CLASSICAL
 from landweave.recipe.recipe import TrainRecipe
 
 # Clusters, sharpeners, encoders and series are described there too; tests of their own read them.
-OTHERS = ("cluster-", "sharpen-", "contrast", "multi-year-", "sliding-", "series-", "pairs-", "s2-to-")
+OTHERS = ("cluster-", "sharpen-", "contrast", "multi-year-", "sliding-", "series-", "pairs-", "s2-to-", "limb-")
 RECIPES = sorted(
     path for path in (Path(__file__).parents[2] / "recipes").glob("*.toml") if not path.stem.startswith(OTHERS)
 )

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, field_validator
 from landweave.config import Config
 
 CURVE = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
-"""Shares of the spectra that are learnt from, as the issue and Figure 7 have them."""
+"""Shares of the spectra that are learnt from, as Figure 7 has them."""
 
 
 class Search(Config):
