@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from landweave.classical.growing import Limits, Tree, grow
 from landweave.classical.samples import check_features, check_samples
+from landweave.classical.walking import mean_shares
 from landweave.errors import CardError, SampleError
 
 # Twelve bytes, as those of the plain forest: five nodes in a line of the cache.
@@ -67,18 +68,12 @@ class DifferenceForest:
             CardError: The samples have another number of features.
         """
         check_features(x.shape[1], self.num_features)
-        values = np.ascontiguousarray(x, np.float32)
-        # Double precision, because the order of trees must not show in the sum.
-        sums = np.zeros((len(values), self.num_classes))
         walk = _compiled_walk()
 
-        def part(start: int) -> None:
-            rows = slice(start, start + _BLOCK)
-            walk(values[rows], self.nodes, self.shares, self.roots, sums[rows])
+        def down(values: NDArray[np.float32], sums: NDArray[np.float64]) -> None:
+            walk(values, self.nodes, self.shares, self.roots, sums)
 
-        with ThreadPoolExecutor(num_threads) as threads:
-            list(threads.map(part, range(0, len(values), _BLOCK)))
-        return (sums / len(self.roots)).astype(np.float32)
+        return mean_shares(down, x, self.num_classes, len(self.roots), block=_BLOCK, num_threads=num_threads)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The forest as named arrays, for a card."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -15,6 +14,7 @@ from jaxtyping import Float32, Float64, Int32, Shaped, UInt8
 from numpy.typing import NDArray
 
 from landweave.classical.samples import check_features, check_samples
+from landweave.classical.walking import mean_shares
 from landweave.errors import CardError
 
 # 12 bytes: five nodes in a line of the cache.
@@ -54,18 +54,12 @@ class Forest:
             CardError: The samples have another number of features.
         """
         check_features(x.shape[1], self.num_features)
-        values = np.ascontiguousarray(x, np.float32)
-        # Double precision, because the order of trees must not show in the sum.
-        sums = np.zeros((len(values), self.num_classes))
         walk = _compiled_walk()
 
-        def part(start: int) -> None:
-            rows = slice(start, start + _BLOCK)
-            walk(values[rows], self.nodes, self.shares, self.roots, sums[rows])
+        def down(values: NDArray[np.float32], sums: NDArray[np.float64]) -> None:
+            walk(values, self.nodes, self.shares, self.roots, sums)
 
-        with ThreadPoolExecutor(num_threads) as threads:
-            list(threads.map(part, range(0, len(values), _BLOCK)))
-        return (sums / len(self.roots)).astype(np.float32)
+        return mean_shares(down, x, self.num_classes, len(self.roots), block=_BLOCK, num_threads=num_threads)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The forest as named arrays, for a card."""
